@@ -1,0 +1,1 @@
+//! Builds: the graph of stages and steps, cache keys, and execution.

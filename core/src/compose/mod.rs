@@ -1,0 +1,1 @@
+//! Compose files: parse, interpolate, resolve to a project, order its services.

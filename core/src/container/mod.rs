@@ -1,0 +1,1 @@
+//! Containers: their specification and state machine.

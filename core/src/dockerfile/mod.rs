@@ -1,0 +1,1 @@
+//! Dockerfiles: text to instructions to stages, with errors that name line and column.

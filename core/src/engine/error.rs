@@ -1,0 +1,56 @@
+//! How a command fails, and how Docker's client words it.
+
+use crate::world::Fault;
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a command failed, in Docker's words without their frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The engine refused: shown after `Error response from daemon: `.
+    Daemon(String),
+    /// The client refused before it asked the engine: shown as it is.
+    Client(String),
+    /// The container's program could not be run: 127 (not found) or 126 (not executable), shown as `Daemon`.
+    Start { message: String, status: i32 },
+    /// Everything has been said; only the exit status is left.
+    Status(i32),
+}
+
+impl Error {
+    /// What is printed on standard error, without the last newline; `typed` is the command as `docker run`.
+    pub fn render(&self, typed: &str) -> String {
+        let body = match self {
+            Error::Daemon(text) | Error::Start { message: text, .. } => format!("Error response from daemon: {text}"),
+            Error::Client(text) => text.clone(),
+            Error::Status(_) => return String::new(),
+        };
+        if typed == "docker run"
+            || typed == "docker container run"
+            || typed == "docker create"
+            || typed == "docker container create"
+        {
+            let frame = if typed.ends_with("create") && matches!(self, Error::Daemon(_)) { "" } else { "docker: " };
+            if frame.is_empty() {
+                return body;
+            }
+            return format!("docker: {body}\n\nRun '{typed} --help' for more information");
+        }
+        body
+    }
+
+    /// The exit status; `command` is the canonical command, as `container run`.
+    pub fn status(&self, command: &str) -> i32 {
+        match self {
+            Error::Status(status) | Error::Start { status, .. } => *status,
+            Error::Daemon(_) | Error::Client(_) if command == "container run" => 125,
+            Error::Daemon(_) | Error::Client(_) => 1,
+        }
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Error {
+        Error::Daemon(fault.to_string())
+    }
+}

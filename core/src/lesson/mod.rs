@@ -1,0 +1,1 @@
+//! Lessons: parsing and checking.

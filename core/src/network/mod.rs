@@ -1,0 +1,1 @@
+//! Networks: address management, endpoints, published ports.

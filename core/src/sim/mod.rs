@@ -1,0 +1,1 @@
+//! The simulated machine: kernel, file systems, processes, networks, the hub.

@@ -1,0 +1,1 @@
+//! What a screen needs, as plain data: tables, stage, timeline, templates.

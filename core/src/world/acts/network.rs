@@ -1,0 +1,307 @@
+//! Acts on networks: bridges, virtual cables, addresses, published ports, names.
+
+use super::{short, story};
+use crate::world::{Act, Story, Subject};
+use std::net::{IpAddr, Ipv4Addr};
+
+/// A network interface's name on the host, 15 bytes at most.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LinkName(pub String);
+
+/// Makes a bridge (a switch in software) with the gateway's address, and lets its network out by address
+/// translation unless it is internal. Succeeds where it is there with this address.
+#[derive(Clone, Debug)]
+pub struct CreateBridge {
+    pub network: String,
+    pub bridge: LinkName,
+    pub gateway: Ipv4Addr,
+    pub prefix: u8,
+    pub internal: bool,
+    pub mtu: u32,
+}
+
+impl Act for CreateBridge {
+    type Output = ();
+    fn story(&self) -> Story {
+        story(
+            "create-bridge",
+            format!("Make the bridge {} with address {}/{}", self.bridge.0, self.gateway, self.prefix),
+            vec![Subject::Network(self.network.clone())],
+            vec![
+                format!("sendto(netlink, RTM_NEWLINK {{kind=\"bridge\", name={:?}}})", self.bridge.0),
+                format!("sendto(netlink, RTM_NEWADDR {}/{})", self.gateway, self.prefix),
+                "sendto(netlink, NFT_MSG_NEWRULE masquerade)".into(),
+            ],
+        )
+    }
+}
+
+/// Deletes a bridge and its rules. Succeeds where there is none.
+#[derive(Clone, Debug)]
+pub struct RemoveBridge {
+    pub network: String,
+    pub bridge: LinkName,
+}
+
+impl Act for RemoveBridge {
+    type Output = ();
+    fn story(&self) -> Story {
+        story(
+            "remove-bridge",
+            format!("Delete the bridge {}", self.bridge.0),
+            vec![Subject::Network(self.network.clone())],
+            vec![format!("sendto(netlink, RTM_DELLINK {:?})", self.bridge.0)],
+        )
+    }
+}
+
+/// Makes a virtual cable: what goes in at one end comes out at the other.
+#[derive(Clone, Debug)]
+pub struct AddVethPair {
+    pub container: String,
+    pub host: LinkName,
+    pub peer: LinkName,
+}
+
+impl Act for AddVethPair {
+    type Output = ();
+    fn story(&self) -> Story {
+        story(
+            "add-veth-pair",
+            format!("Make a virtual cable with ends {} and {}", self.host.0, self.peer.0),
+            vec![Subject::Container(self.container.clone())],
+            vec![format!(
+                "sendto(netlink, RTM_NEWLINK {{kind=\"veth\", name={:?}, peer={:?}}})",
+                self.host.0, self.peer.0
+            )],
+        )
+    }
+}
+
+/// Plugs an end of a cable into a bridge and switches it on.
+#[derive(Clone, Debug)]
+pub struct AttachToBridge {
+    pub network: String,
+    pub link: LinkName,
+    pub bridge: LinkName,
+}
+
+impl Act for AttachToBridge {
+    type Output = ();
+    fn story(&self) -> Story {
+        story(
+            "attach-to-bridge",
+            format!("Plug {} into the bridge {}", self.link.0, self.bridge.0),
+            vec![Subject::Network(self.network.clone())],
+            vec![format!(
+                "sendto(netlink, RTM_SETLINK {{name={:?}, master={:?}, IFF_UP}})",
+                self.link.0, self.bridge.0
+            )],
+        )
+    }
+}
+
+/// Moves an end of a cable into a container's network namespace and gives it the name it has there.
+#[derive(Clone, Debug)]
+pub struct MoveLink {
+    pub container: String,
+    pub link: LinkName,
+    pub name: String,
+}
+
+impl Act for MoveLink {
+    type Output = ();
+    fn story(&self) -> Story {
+        story(
+            "move-link",
+            format!("Move the end {} into the container, as {}", self.link.0, self.name),
+            vec![Subject::Container(self.container.clone())],
+            vec![format!(
+                "sendto(netlink, RTM_SETLINK {{name={:?}, IFLA_NET_NS_PID, IFLA_IFNAME={:?}}})",
+                self.link.0, self.name
+            )],
+        )
+    }
+}
+
+/// Gives a container's interface its hardware and IP address and switches it on; `lo` is switched on with it.
+#[derive(Clone, Debug)]
+pub struct AddAddress {
+    pub container: String,
+    pub name: String,
+    pub address: Ipv4Addr,
+    pub prefix: u8,
+    pub mac: [u8; 6],
+}
+
+impl Act for AddAddress {
+    type Output = ();
+    fn story(&self) -> Story {
+        story(
+            "add-address",
+            format!("Give {} the address {}/{}", self.name, self.address, self.prefix),
+            vec![Subject::Container(self.container.clone())],
+            vec![
+                format!("sendto(netlink, RTM_NEWADDR {}/{} dev {})", self.address, self.prefix, self.name),
+                format!("sendto(netlink, RTM_SETLINK {{name={:?}, IFF_UP}})", self.name),
+            ],
+        )
+    }
+}
+
+/// Sets a container's default route.
+#[derive(Clone, Debug)]
+pub struct AddRoute {
+    pub container: String,
+    pub gateway: Ipv4Addr,
+}
+
+impl Act for AddRoute {
+    type Output = ();
+    fn story(&self) -> Story {
+        story(
+            "add-route",
+            format!("Send everything else through the gateway {}", self.gateway),
+            vec![Subject::Container(self.container.clone())],
+            vec![format!("sendto(netlink, RTM_NEWROUTE default via {})", self.gateway)],
+        )
+    }
+}
+
+/// Deletes a virtual cable, by its name on the host. Succeeds where there is none.
+#[derive(Clone, Debug)]
+pub struct RemoveLink {
+    pub link: LinkName,
+    pub container: String,
+    /** Its name in the container. */
+    pub name: String,
+}
+
+impl Act for RemoveLink {
+    type Output = ();
+    fn story(&self) -> Story {
+        story(
+            "remove-link",
+            format!("Pull the virtual cable {}", self.link.0),
+            vec![Subject::Container(self.container.clone())],
+            vec![format!("sendto(netlink, RTM_DELLINK {:?})", self.link.0)],
+        )
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    Tcp,
+    Udp,
+    Sctp,
+}
+
+impl Protocol {
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+            Protocol::Sctp => "sctp",
+        }
+    }
+}
+
+/// Leads a port of the host to a container's; host port 0 takes a free one. `EADDRINUSE` where it is taken.
+#[derive(Clone, Debug)]
+pub struct PublishPort {
+    pub container: String,
+    pub host: IpAddr,
+    pub host_port: u16,
+    pub protocol: Protocol,
+    pub to: Ipv4Addr,
+    pub port: u16,
+}
+
+impl Act for PublishPort {
+    /// The port of the host.
+    type Output = u16;
+    fn story(&self) -> Story {
+        story(
+            "publish-port",
+            format!(
+                "Lead port {} of the host to port {} of the container",
+                if self.host_port == 0 { "(any free)".to_string() } else { self.host_port.to_string() },
+                self.port
+            ),
+            vec![Subject::Host, Subject::Container(self.container.clone())],
+            vec![
+                format!("bind(3, {}:{})", self.host, self.host_port),
+                format!("sendto(netlink, NFT_MSG_NEWRULE dnat to {}:{})", self.to, self.port),
+            ],
+        )
+    }
+}
+
+/// Takes a published port back. Succeeds where it is not published.
+#[derive(Clone, Debug)]
+pub struct UnpublishPort {
+    pub container: String,
+    pub host: IpAddr,
+    pub host_port: u16,
+    pub protocol: Protocol,
+}
+
+impl Act for UnpublishPort {
+    type Output = ();
+    fn story(&self) -> Story {
+        story(
+            "unpublish-port",
+            format!("Close port {} of the host", self.host_port),
+            vec![Subject::Host, Subject::Container(self.container.clone())],
+            vec!["sendto(netlink, NFT_MSG_DELRULE)".into(), "close(3)".into()],
+        )
+    }
+}
+
+/// Answers name questions inside a container at 127.0.0.11, from the records as they are at the time:
+/// `engine::names::resolve` is the answer's function.
+#[derive(Clone, Debug)]
+pub struct ServeNames {
+    pub container: String,
+}
+
+impl Act for ServeNames {
+    type Output = ();
+    fn story(&self) -> Story {
+        story(
+            "serve-names",
+            "Answer questions for names at 127.0.0.11 inside the container".into(),
+            vec![Subject::Container(self.container.clone())],
+            vec!["setns(netns, CLONE_NEWNET)".into(), "bind(3, 127.0.0.11:53)".into()],
+        )
+    }
+}
+
+/// Writes the files that tell a container about its network, kept beside its log and bound into it by
+/// [`SetupOp::NetworkFile`](super::SetupOp::NetworkFile). Can be written again while it runs.
+#[derive(Clone, Debug)]
+pub struct WriteNetworkFiles {
+    pub container: String,
+    pub hostname: String,
+    pub hosts: String,
+    pub resolv_conf: String,
+}
+
+impl Act for WriteNetworkFiles {
+    type Output = ();
+    fn story(&self) -> Story {
+        story(
+            "write-network-files",
+            format!("Write /etc/hosts, /etc/hostname and /etc/resolv.conf for container {}", short(&self.container)),
+            vec![Subject::Container(self.container.clone())],
+            vec![
+                format!(
+                    "openat(AT_FDCWD, \"containers/{}/hosts\", O_WRONLY|O_CREAT|O_TRUNC) = 3",
+                    short(&self.container)
+                ),
+                "write(3, …)".into(),
+            ],
+        )
+    }
+}

@@ -1,0 +1,160 @@
+//! What the engine asks a world without changing it: time, contents, states, streams.
+
+use crate::name::{ChainId, Digest};
+use crate::world::acts::{ExecId, SnapshotKey};
+use crate::world::{Fault, LocalFut, Stream};
+use cutaway_userland::os::{FileKind, WindowSize};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// What became of a path, as `docker diff` tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ChangeKind {
+    Modified,
+    Added,
+    Deleted,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Change {
+    pub path: String,
+    pub kind: ChangeKind,
+}
+
+/// How the first process of a container, or an exec, ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exit {
+    /// 0 to 255; 128 and its number where a signal ended it.
+    pub code: i32,
+    pub oom_killed: bool,
+    pub at: Duration,
+}
+
+/// One piece of output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    pub from: Stream,
+    pub bytes: Vec<u8>,
+}
+
+/// One stored line of a container's output, its newline included where it had one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    pub from: Stream,
+    pub at: Duration,
+    pub bytes: Vec<u8>,
+}
+
+/// A connection to the standard streams of a container or an exec. Dropping it detaches.
+pub trait Console {
+    /// The next output; `None` when there will be no more.
+    fn read(&self) -> LocalFut<Option<Chunk>>;
+    fn write(&self, bytes: &[u8]) -> LocalFut<()>;
+    fn close_input(&self);
+    fn resize(&self, size: WindowSize);
+}
+
+/// What a container uses now. Bytes, and counts since it started.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub cpu: Duration,
+    pub memory: u64,
+    pub memory_limit: u64,
+    pub pids: u64,
+    pub received: u64,
+    pub sent: u64,
+    pub block_read: u64,
+    pub block_written: u64,
+}
+
+/// One process of a container, as `docker top` and `ps` show it. Ids are the host's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessRow {
+    pub pid: i32,
+    pub parent: i32,
+    pub user: String,
+    pub uid: u32,
+    pub args: Vec<String>,
+    /// As `pts/0`, or `?`.
+    pub tty: String,
+    pub started: Duration,
+    pub cpu: Duration,
+    pub state: char,
+}
+
+/// What is told of the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostFacts {
+    pub name: String,
+    pub operating_system: String,
+    pub kernel: String,
+    /// As `x86_64`.
+    pub architecture: String,
+    pub cpus: u32,
+    pub memory: u64,
+    /// 1 or 2.
+    pub cgroup_version: u8,
+    /// Whether the engine runs without root's rights.
+    pub rootless: bool,
+    /// Where the engine keeps its files, as `/var/lib/cutaway`.
+    pub root: String,
+    /// `cutaway` on Linux, `simulated` in the simulator: for `docker info` only.
+    pub runtime: String,
+}
+
+/// The questions. Containers are named by their full id.
+pub trait Queries {
+    /// Time since the epoch, and a wait by the same clock.
+    fn now(&self) -> Duration;
+    fn sleep(&self, time: Duration) -> LocalFut<()>;
+    /// Entropy: reproducible in the simulator.
+    fn random(&self, bytes: &mut [u8]);
+    /// Runs `work` beside the command, and after it where the command ends first: what supervises a container.
+    fn spawn(&self, work: LocalFut<()>);
+    fn host(&self) -> HostFacts;
+
+    fn has_blob(&self, digest: &Digest) -> bool;
+    fn blob_size(&self, digest: &Digest) -> Option<u64>;
+    fn read_blob(&self, digest: &Digest) -> LocalFut<Result<Vec<u8>, Fault>>;
+    fn blobs(&self) -> Vec<Digest>;
+    fn has_layer(&self, chain: &ChainId) -> bool;
+    /// Bytes of the files of one layer, without those below it.
+    fn layer_size(&self, chain: &ChainId) -> u64;
+
+    /// A path of a snapshot (whole, over its layers) and all below it as a tar; the entry names begin with the
+    /// last component of `path`, or with nothing for `/`. `ENOENT` where it is not there.
+    fn export_tree(&self, key: &SnapshotKey, path: &str) -> LocalFut<Result<Vec<u8>, Fault>>;
+    /// One file's contents, links followed inside the root.
+    fn read_snapshot_file(&self, key: &SnapshotKey, path: &str) -> LocalFut<Result<Vec<u8>, Fault>>;
+    /// `None` where there is nothing. Links are followed inside the root.
+    fn snapshot_file(&self, key: &SnapshotKey, path: &str) -> LocalFut<Result<Option<FileKind>, Fault>>;
+    /// What its writable layer changes, sorted by path.
+    fn changes(&self, key: &SnapshotKey) -> LocalFut<Result<Vec<Change>, Fault>>;
+    /// Bytes of the writable layer.
+    fn snapshot_size(&self, key: &SnapshotKey) -> u64;
+    fn volume_size(&self, name: &str) -> u64;
+    /// What stands at a path of the host, for bind mounts.
+    fn host_file(&self, path: &str) -> Option<FileKind>;
+    /// Where a volume's files are on the host.
+    fn volume_path(&self, name: &str) -> String;
+    /// Folders of a snapshot on the host: lower ones (top first), upper, work, merged; for `inspect`.
+    fn snapshot_paths(&self, key: &SnapshotKey) -> (Vec<String>, String, String, String);
+
+    /// Whether the container's first process is alive; its id on the host.
+    fn init_pid(&self, container: &str) -> Option<i32>;
+    fn wait_exit(&self, container: &str) -> LocalFut<Result<Exit, Fault>>;
+    /// Ends when the container's first process ends. Where it has no terminal, output keeps its two streams.
+    fn attach(&self, container: &str) -> LocalFut<Result<Rc<dyn Console>, Fault>>;
+    fn exec_console(&self, exec: &ExecId) -> LocalFut<Result<Rc<dyn Console>, Fault>>;
+    fn wait_exec(&self, exec: &ExecId) -> LocalFut<Result<Exit, Fault>>;
+    /// The stored output, from line `from` on.
+    fn logs(&self, container: &str, from: usize) -> LocalFut<Result<Vec<LogLine>, Fault>>;
+    /// Waits until there are more than `from` lines (true), or the container has stopped with no more (false).
+    fn more_logs(&self, container: &str, from: usize) -> LocalFut<bool>;
+    fn usage(&self, container: &str) -> Result<Usage, Fault>;
+    fn processes(&self, container: &str) -> Result<Vec<ProcessRow>, Fault>;
+    /// Where its log is stored on the host, for `inspect`.
+    fn log_path(&self, container: &str) -> String;
+    /// Waits until a record may have changed, or `timeout` is over.
+    fn record_change(&self, timeout: Duration) -> LocalFut<()>;
+}
