@@ -1,0 +1,83 @@
+//! Building the page: the wasm module, its JavaScript, and the static files around them, in `target/page`.
+
+use crate::tools::{self, cargo, cargo_command, root, run, target_folder};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// How much is done to make the page small.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    /// What the compiler does by itself.
+    Quick,
+    /// wasm-opt, too: it comes from npm, so this wants node.
+    Smallest,
+}
+
+/// Where the built page is.
+pub fn folder() -> PathBuf {
+    target_folder().join("page")
+}
+
+/// Builds the page. Unchanged sources cost a few seconds at most.
+pub fn build(size: Size) -> Result<(), String> {
+    tools::target("wasm32-unknown-unknown")?;
+    cargo(&["build", "--package", "cutaway-web", "--target", "wasm32-unknown-unknown", "--profile", "wasm-release"])?;
+    let wasm = target_folder().join("wasm32-unknown-unknown/wasm-release/cutaway_web.wasm");
+    let folder = folder();
+    std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    let stamp = folder.join(".made-from");
+    let made_from = format!("{:?} {}", modified(&wasm), size == Size::Smallest);
+    if std::fs::read_to_string(&stamp).ok().as_deref() != Some(&made_from) {
+        generate(&wasm, &folder)?;
+        if size == Size::Smallest {
+            shrink(&folder.join("cutaway_web_bg.wasm"))?;
+        }
+        std::fs::write(&stamp, made_from).map_err(|e| format!("{}: {e}", stamp.display()))?;
+    }
+    copy(&root().join("index.html"), &folder.join("index.html"))?;
+    let assets = root().join("web/assets");
+    for entry in std::fs::read_dir(&assets).into_iter().flatten().flatten() {
+        copy(&entry.path(), &folder.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
+/// The bindgen of this workspace, built where it is not yet. In the release profile, because an unoptimised
+/// one takes longer over the page than its own optimisation does.
+pub fn bindgen() -> Result<PathBuf, String> {
+    cargo(&["build", "--package", "cutaway-bindgen", "--release"])?;
+    Ok(target_folder().join("release/cutaway-bindgen"))
+}
+
+fn generate(wasm: &Path, folder: &Path) -> Result<(), String> {
+    let mut command = Command::new(bindgen()?);
+    command.args(["generate", "--target", "web", "--no-typescript", "--out-dir"]).arg(folder).arg(wasm);
+    run(&mut command)
+}
+
+fn shrink(wasm: &Path) -> Result<(), String> {
+    let tools = target_folder().join("wasm-opt");
+    let program = tools.join("node_modules/.bin/wasm-opt");
+    if !program.is_file() {
+        run(Command::new("npm")
+            .args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"])
+            .arg(&tools)
+            .arg("binaryen@132"))?;
+    }
+    run(Command::new(program).args(["-Oz", "--all-features", "-o"]).arg(wasm).arg(wasm))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), String> {
+    std::fs::copy(from, to).map(|_| ()).map_err(|e| format!("{} to {}: {e}", from.display(), to.display()))
+}
+
+fn modified(file: &Path) -> Option<std::time::SystemTime> {
+    std::fs::metadata(file).and_then(|m| m.modified()).ok()
+}
+
+/// Runs the tests of the page's crate in a browser.
+pub fn browser_tests(driver: &Path) -> Command {
+    let mut command = cargo_command(&["test", "--package", "cutaway-web", "--target", "wasm32-unknown-unknown"]);
+    command.env("CHROMEDRIVER", driver);
+    command
+}
