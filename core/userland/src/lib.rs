@@ -9,7 +9,24 @@
 
 pub mod applets;
 pub mod errno;
+pub mod io;
+#[cfg(feature = "linux")]
+pub mod linux;
 pub mod os;
+pub mod shell;
 
 pub use errno::Errno;
 pub use os::{Os, Program};
+
+/// The program of this name, without its folder: `sh`, `ls`.
+pub fn program<O: Os>(name: &str) -> Option<Program<O>> {
+    shell::find(name).or_else(|| applets::find(name))
+}
+
+/// The names of all programs, sorted.
+pub fn names() -> Vec<&'static str> {
+    let mut names: Vec<&'static str> = shell::NAMES.iter().chain(applets::NAMES).copied().collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
