@@ -1,1 +1,3 @@
 //! The simulated machine: kernel, file systems, processes, networks, the hub.
+
+pub mod kernel;
