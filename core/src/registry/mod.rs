@@ -1,6 +1,16 @@
 //! The distribution protocol: requests and answers as values, so that a server is a function of a
 //! request and a store, and a client a sequence of them. Source: OCI distribution specification 1.1.
 
+mod auth;
+mod range;
+mod respond;
+pub mod server;
+mod store;
+mod uploads;
+
+pub use auth::Challenge;
+pub use store::{MemoryStore, Store};
+
 /// One HTTP request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -15,6 +25,42 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
+impl Request {
+    /// A request without headers or body.
+    pub fn new(method: &str, host: &str, tls: bool, path: &str) -> Request {
+        Request {
+            method: method.to_string(),
+            host: host.to_string(),
+            tls,
+            path: path.to_string(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: &str) -> Request {
+        self.headers.push((name.to_string(), value.to_string()));
+        self
+    }
+
+    #[must_use]
+    pub fn with_body(mut self, body: Vec<u8>) -> Request {
+        self.body = body;
+        self
+    }
+
+    /// The first header of this name, in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        find(&self.headers, name)
+    }
+
+    /// As `http://localhost:5000/v2/`.
+    pub fn url(&self) -> String {
+        format!("{}://{}{}", if self.tls { "https" } else { "http" }, self.host, self.path)
+    }
+}
+
 /// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
@@ -26,6 +72,10 @@ pub struct Response {
 impl Response {
     /// The first header of this name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
+        find(&self.headers, name)
     }
+}
+
+fn find<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
 }

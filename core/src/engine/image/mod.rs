@@ -1,5 +1,11 @@
 //! The `docker image` commands, one file each.
 
+mod ensure;
+mod find;
+
+pub use ensure::{PullPolicy, ensure};
+pub use find::{is_id_prefix, lookup, no_such_image, references, resolve};
+
 use crate::cli::Invocation;
 use crate::engine::{Ctx, Result};
 use crate::world::World;
