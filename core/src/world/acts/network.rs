@@ -5,7 +5,8 @@ use crate::world::{Act, Story, Subject};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// A network interface's name on the host, 15 bytes at most.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
 pub struct LinkName(pub String);
 
 /// Makes a bridge (a switch in software) with the gateway's address, and lets its network out by address
