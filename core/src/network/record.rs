@@ -39,6 +39,8 @@ pub struct NetworkRecord {
     /// None but bridges has one.
     pub subnet: Option<Subnet>,
     pub gateway: Option<Ipv4Addr>,
+    /// Whether `--gateway` was given.
+    pub gateway_given: bool,
     /// Where containers' addresses are taken from, if not from all of the subnet.
     pub ip_range: Option<Subnet>,
     /// Whether `--subnet` was given.
@@ -54,9 +56,15 @@ pub struct NetworkRecord {
     /// The bridge on the host: `docker0`'s counterpart, or `br-` and 12 digits of the id.
     pub bridge: LinkName,
     pub mtu: u32,
+    /// Which container (by id) has which address.
+    pub leases: BTreeMap<Ipv4Addr, String>,
 }
 
 impl NetworkRecord {
+    /// The three that are always there.
+    pub const PREDEFINED: [(&str, NetworkDriver); 3] =
+        [("bridge", NetworkDriver::Bridge), ("host", NetworkDriver::Host), ("none", NetworkDriver::Null)];
+
     /// Whether containers find each other by name in it.
     pub fn is_user_defined(&self) -> bool {
         !matches!(self.name.as_str(), "bridge" | "host" | "none")

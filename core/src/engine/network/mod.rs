@@ -1,4 +1,10 @@
-//! The `docker network` commands, one file each.
+//! The `docker network` commands, and what starting a container asks of networks.
+
+mod address;
+mod find;
+
+pub use address::{allocate_address, ensure_bridge, release_address};
+pub use find::{ensure_defaults, find, lookup};
 
 use crate::cli::Invocation;
 use crate::engine::{Ctx, Result};

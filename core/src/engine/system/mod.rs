@@ -1,4 +1,8 @@
-//! The `docker system` commands, one file each.
+//! Commands about the whole engine: version, info, events, disk usage, pruning, `inspect` of anything.
+
+mod event;
+
+pub use event::{EventRecord, publish};
 
 use crate::cli::Invocation;
 use crate::engine::{Ctx, Result};

@@ -1,4 +1,8 @@
-//! The `docker volume` commands, one file each.
+//! The `docker volume` commands, and what creating a container asks of volumes.
+
+mod create;
+
+pub use create::{ensure, find};
 
 use crate::cli::Invocation;
 use crate::engine::{Ctx, Result};

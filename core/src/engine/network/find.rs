@@ -1,0 +1,94 @@
+//! Finding a network by what a person types, and the three that are always there.
+
+use crate::engine::{Ctx, Error, Result};
+use crate::name::{Found, find_by_prefix};
+use crate::network::{NetworkDriver, NetworkRecord, Subnet, free_subnet};
+use crate::world::acts::LinkName;
+use crate::world::{Kind, World};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The network that `name` (a name, an id or the beginning of one) stands for.
+///
+/// # Errors
+/// `network x not found`, in Docker's words.
+pub fn find<W: World>(ctx: &Ctx<W>, name: &str) -> Result<NetworkRecord> {
+    lookup(ctx, name)?.ok_or_else(|| Error::Daemon(format!("network {name} not found")))
+}
+
+/// The network that `name` stands for, if there is one.
+pub fn lookup<W: World>(ctx: &Ctx<W>, name: &str) -> Result<Option<NetworkRecord>> {
+    ensure_defaults(ctx)?;
+    let all = ctx.world().list::<NetworkRecord>()?;
+    if let Some(found) = all.iter().find(|n| n.name == name).or_else(|| all.iter().find(|n| n.id == name)) {
+        return Ok(Some(found.clone()));
+    }
+    match find_by_prefix(all.iter().map(|n| n.id.as_str()), name) {
+        Found::One(id) => Ok(all.iter().find(|n| n.id == id).cloned()),
+        Found::None => Ok(None),
+        Found::Ambiguous => {
+            Err(Error::Daemon(format!("network {name} is ambiguous ({} matches found on ID prefix)", {
+                all.iter().filter(|n| n.id.starts_with(name)).count()
+            })))
+        }
+    }
+}
+
+/// Makes the records of `bridge`, `host` and `none` where they are not there yet. Nothing is made on the host:
+/// the bridge comes with the first container that needs it.
+pub fn ensure_defaults<W: World>(ctx: &Ctx<W>) -> Result<()> {
+    if ctx.world().keys(Kind::Network)?.len() >= NetworkRecord::PREDEFINED.len() {
+        return Ok(());
+    }
+    let now = ctx.world().now();
+    let ids: Vec<String> = NetworkRecord::PREDEFINED.iter().map(|_| ctx.new_id()).collect();
+    ctx.world().transact(|changes| {
+        let there = changes.list::<NetworkRecord>()?;
+        for ((name, driver), id) in NetworkRecord::PREDEFINED.into_iter().zip(ids) {
+            if !there.iter().any(|n| n.name == name) {
+                let used: Vec<Subnet> = there.iter().filter_map(|n| n.subnet).collect();
+                changes.put(&predefined(id, name, driver, now, &used))?;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// Where the options of the default network name its bridge.
+const BRIDGE: &str = "docker0";
+
+fn predefined(id: String, name: &str, driver: NetworkDriver, created: Duration, used: &[Subnet]) -> NetworkRecord {
+    let bridge = driver == NetworkDriver::Bridge;
+    let subnet = if bridge { free_subnet(used) } else { None };
+    let options = [
+        ("com.docker.network.bridge.default_bridge", "true"),
+        ("com.docker.network.bridge.enable_icc", "true"),
+        ("com.docker.network.bridge.enable_ip_masquerade", "true"),
+        ("com.docker.network.bridge.host_binding_ipv4", "0.0.0.0"),
+        ("com.docker.network.bridge.name", BRIDGE),
+        ("com.docker.network.driver.mtu", "1500"),
+    ];
+    let options = options.into_iter().filter(|_| bridge).map(|(k, v)| (k.to_string(), v.to_string()));
+    NetworkRecord {
+        id,
+        name: name.to_string(),
+        created,
+        driver,
+        subnet,
+        gateway: subnet.map(|subnet| subnet.nth(1)),
+        gateway_given: true,
+        ip_range: None,
+        subnet_given: false,
+        aux_addresses: BTreeMap::new(),
+        internal: false,
+        attachable: false,
+        ipv6: false,
+        options: options.collect(),
+        ipam_options: BTreeMap::new(),
+        labels: BTreeMap::new(),
+        bridge: LinkName(if bridge { BRIDGE } else { "" }.to_string()),
+        mtu: 1500,
+        leases: BTreeMap::new(),
+    }
+}
