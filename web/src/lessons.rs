@@ -1,0 +1,112 @@
+//! The lessons that the page carries, and the panel that shows one: its text, its goals, its hints.
+
+use cutaway_core::lesson::{Lesson, Progress};
+use include_dir::{Dir, DirEntry, include_dir};
+use std::rc::Rc;
+use yew::prelude::*;
+
+static COURSE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../lessons");
+
+/// All lessons, in the order of their folders. One that does not read is left out: a test keeps that from
+/// happening.
+pub fn course() -> Vec<Rc<Lesson>> {
+    let mut folders: Vec<&Dir> = COURSE.dirs().flat_map(Dir::dirs).collect();
+    folders.sort_by_key(|d| d.path());
+    folders.into_iter().filter_map(|folder| read(folder).ok().map(Rc::new)).collect()
+}
+
+fn read(folder: &Dir) -> Result<Lesson, cutaway_core::lesson::LessonError> {
+    let mut files = Vec::new();
+    collect(folder, folder, &mut files);
+    Lesson::parse(&folder.path().to_string_lossy(), &files, "en")
+}
+
+fn collect(root: &Dir, folder: &Dir, files: &mut Vec<(String, Vec<u8>)>) {
+    for entry in folder.entries() {
+        match entry {
+            DirEntry::Dir(inner) => collect(root, inner, files),
+            DirEntry::File(file) => {
+                let path = file.path().strip_prefix(root.path()).unwrap_or(file.path());
+                files.push((path.to_string_lossy().into_owned(), file.contents().to_vec()));
+            }
+        }
+    }
+}
+
+#[derive(Properties, PartialEq)]
+pub struct Props {
+    pub lesson: Rc<Lesson>,
+    pub progress: Progress,
+    /// The prediction that is asked, by its place in the lesson, and the answers given so far: place of the
+    /// prediction, place of the choice, whether it was right (once that is known).
+    pub asked: Option<usize>,
+    pub answers: Vec<(usize, usize, Option<bool>)>,
+    pub on_answer: Callback<(usize, usize)>,
+    pub on_next: Callback<()>,
+}
+
+#[function_component]
+pub fn Panel(props: &Props) -> Html {
+    let Props { lesson, progress, asked, answers, on_answer, on_next } = props;
+    let section = |key: String| prose(lesson.text.section(&key).unwrap_or_default());
+    html! {
+        <section class="lesson" aria-label="Lesson">
+            <h2>{ &lesson.text.title }</h2>
+            <div class="prose">{ prose(&lesson.text.introduction) }</div>
+            <ol class="goals">
+                { for lesson.goals.iter().zip(&progress.reached).map(|(goal, reached)| html! {
+                    <li key={goal.key.clone()} class={classes!(reached.then_some("reached"))}>
+                        <span class="tick" role="img" aria-label={if *reached { "reached" } else { "open" }}>{ if *reached { "\u{2713}" } else { "\u{25cb}" } }</span>
+                        <div>{ section(format!("goal.{}", goal.key)) }</div>
+                    </li>
+                }) }
+            </ol>
+            { for answers.iter().filter_map(|(question, choice, right)| Some(answer(lesson, *question, *choice, (*right)?))) }
+            if let Some(index) = asked {
+                <fieldset class="predict">
+                    <legend>{ section(format!("predict.{}", lesson.predictions[*index].key)) }</legend>
+                    { for lesson.predictions[*index].choices.iter().enumerate().map(|(i, choice)| {
+                        let (on_answer, question) = (on_answer.clone(), *index);
+                        html! { <button type="button" key={i} onclick={move |_| on_answer.emit((question, i))}>{ lesson.text.section(&format!("choice.{}", choice.key)).unwrap_or_default() }</button> }
+                    }) }
+                </fieldset>
+            }
+            <div aria-live="polite">
+                if progress.done() {
+                    <p class="done">{"All goals are reached."}
+                        <button type="button" onclick={let on_next = on_next.clone(); move |_| on_next.emit(())}>{"Next"}</button></p>
+                } else if let Some(hint) = &progress.hint {
+                    <div class="hint">{ section(format!("hint.{hint}")) }</div>
+                }
+            </div>
+        </section>
+    }
+}
+
+fn answer(lesson: &Lesson, question: usize, choice: usize, right: bool) -> Html {
+    let text = lesson
+        .text
+        .section(&format!("choice.{}", lesson.predictions[question].choices[choice].key))
+        .unwrap_or_default();
+    let verdict =
+        if right { "You expected this, and it happened: " } else { "You expected something else than what happened: " };
+    html! { <p class={classes!("answer", right.then_some("right"))} key={question}>{ verdict }<em>{ text }</em></p> }
+}
+
+/// Paragraphs and `code`, as text: no other markup is known, and none gets through.
+pub fn prose(text: &str) -> Html {
+    let paragraph = |part: &str| {
+        let pieces = part.split('`').enumerate();
+        html! { <p>{ for pieces.map(|(i, piece)| if i % 2 == 1 { html! { <code>{ piece }</code> } } else { html! { <>{ piece.replace('\n', " ") }</> } }) }</p> }
+    };
+    html! { <>{ for text.split("\n\n").filter(|p| !p.trim().is_empty()).map(paragraph) }</> }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_lesson_is_carried() {
+        assert!(super::course().len() >= 5);
+        assert_eq!(super::course()[0].id, "run-a-container");
+    }
+}
