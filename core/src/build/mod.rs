@@ -1,1 +1,5 @@
-//! Builds: the graph of stages and steps, cache keys, and execution.
+//! Builds: the graph of steps that a target needs, and the cache of those done before.
+
+mod record;
+
+pub use record::BuildCacheRecord;

@@ -1,9 +1,12 @@
 //! Having an image at hand before a container is made of it, pulled where it is missing.
 
 use super::find::{lookup, no_such_image};
-use crate::engine::{Ctx, Result};
+use super::progress::Progress;
+use super::pull::{pull_one, wanted};
+use crate::engine::{Ctx, Error, Result};
 use crate::image::ImageRecord;
-use crate::world::World;
+use crate::name::Reference;
+use crate::world::{Stream, World};
 
 /// `--pull` of `run` and `create`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +30,9 @@ impl PullPolicy {
 
 /// The image that `name` stands for. Where it has to be pulled, that is told on standard error, as
 /// `docker run` does; `quiet` leaves the progress out. `platform` is `os/architecture[/variant]`.
+///
+/// # Errors
+/// In Docker's words: a name that can't be one as the client has it, everything else as the daemon does.
 pub async fn ensure<W: World>(
     ctx: &Ctx<W>,
     name: &str,
@@ -34,6 +40,26 @@ pub async fn ensure<W: World>(
     platform: Option<&str>,
     quiet: bool,
 ) -> Result<ImageRecord> {
-    let _ = (policy, platform, quiet);
+    let is_id = crate::name::is_full_id(name.strip_prefix("sha256:").unwrap_or(name));
+    let reference = Reference::parse(name);
+    if let (Err(error), false) = (&reference, is_id) {
+        return Err(Error::Client(error.to_string()));
+    }
+    let here = lookup(ctx, name)?;
+    let reference = match (here, policy, reference) {
+        (Some(image), PullPolicy::Missing | PullPolicy::Never, _) => return Ok(image),
+        (None, PullPolicy::Never, _) | (None, _, Err(_)) => return Err(no_such_image(name)),
+        (Some(image), PullPolicy::Always, Err(_)) => return Ok(image),
+        (None, _, Ok(reference)) => {
+            let reference = reference.with_default_tag();
+            if policy == PullPolicy::Missing {
+                ctx.warn(format!("Unable to find image '{}' locally\n", reference.familiar())).await;
+            }
+            reference
+        }
+        (Some(_), PullPolicy::Always, Ok(reference)) => reference.with_default_tag(),
+    };
+    let out = Progress::new(ctx, (!quiet).then_some(Stream::Err));
+    pull_one(ctx, &reference, &wanted(ctx, platform)?, &out).await?;
     lookup(ctx, name)?.ok_or_else(|| no_such_image(name))
 }

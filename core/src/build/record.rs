@@ -1,0 +1,38 @@
+//! One step of a build that was done, and what came of it.
+
+use crate::image::LayerRef;
+use crate::name::Digest;
+use crate::world::{Kind, Record};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// A cached step. Its key is the digest of everything that its result depends on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildCacheRecord {
+    /// 25 letters and digits, as `docker builder prune` shows it.
+    pub id: String,
+    pub key: Digest,
+    /// As `[2/4] RUN echo built > /b`.
+    pub description: String,
+    /// `regular`, `source.local`, `exec.cachemount`, `frontend`, `internal`.
+    pub kind: String,
+    /// The whole stack of layers after the step, the lowest first.
+    pub layers: Vec<LayerRef>,
+    /// Whether the step added the last of them.
+    pub adds_layer: bool,
+    /// Bytes that the step itself stores.
+    pub size: u64,
+    pub created: Duration,
+    pub last_used: Duration,
+    pub uses: u64,
+    /// The cached steps it builds on, by id.
+    pub parents: Vec<String>,
+    pub shared: bool,
+}
+
+impl Record for BuildCacheRecord {
+    const KIND: Kind = Kind::BuildCache;
+    fn key(&self) -> String {
+        self.key.to_string()
+    }
+}

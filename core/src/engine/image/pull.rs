@@ -1,0 +1,242 @@
+//! `docker pull`: a manifest by its name, then what the manifest names, each checked against its digest.
+
+use super::event::image_event;
+use super::progress::Progress;
+use super::remote::{Remote, RemoteError, unreachable};
+use super::store::{chains_of, keep_image, tag_image};
+use crate::cli::Invocation;
+use crate::engine::{Ctx, Error, Result};
+use crate::image::wire::{ConfigFile, Descriptor, Document, Manifest, Platform, media};
+use crate::image::{ImageRecord, LayerRef, TagRecord};
+use crate::name::{ChainId, Digest, Reference};
+use crate::world::acts::{FetchBlob, PutBlob, UnpackLayer};
+use crate::world::{Queries, Records, Stream, World};
+
+pub async fn pull<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
+    let mut reference = Reference::parse(call.args.word(0)).map_err(|e| Error::Client(e.to_string()))?;
+    let (all, quiet) = (call.args.flag("all-tags"), call.args.flag("quiet"));
+    if all && !reference.is_name_only() {
+        return Err(Error::Client("tag can't be used with --all-tags/-a".into()));
+    }
+    if !all && reference.is_name_only() {
+        reference = reference.with_default_tag();
+        if !quiet {
+            ctx.print("Using default tag: latest\n").await;
+        }
+    }
+    let platform = wanted(ctx, call.args.value("platform"))?;
+    let out = Progress::new(ctx, (!quiet).then_some(Stream::Out));
+    if all {
+        pull_all(ctx, &reference, &platform, &out).await?;
+    } else {
+        pull_one(ctx, &reference, &platform, &out).await?;
+    }
+    ctx.print(format!("{reference}\n")).await;
+    Ok(0)
+}
+
+/// The platform that was asked for, else the host's.
+pub fn wanted<W: World>(ctx: &Ctx<W>, asked: Option<&str>) -> Result<Platform> {
+    match asked.filter(|p| !p.is_empty()) {
+        Some(text) => Platform::parse(text).map_err(Error::Daemon),
+        None => Ok(Platform::normal("linux", &ctx.world().host().architecture, "")),
+    }
+}
+
+/// Pulls one tag or digest and says at the end whether anything was new.
+pub async fn pull_one<W: World>(
+    ctx: &Ctx<W>,
+    reference: &Reference,
+    platform: &Platform,
+    out: &Progress<'_, W>,
+) -> Result<()> {
+    let remote = Remote::connect(ctx, reference, "pull").await?;
+    let new = fetch(ctx, &remote, reference, platform, out).await?;
+    out.say(&status_line(&reference.familiar(), new)).await;
+    Ok(())
+}
+
+async fn pull_all<W: World>(ctx: &Ctx<W>, name: &Reference, platform: &Platform, out: &Progress<'_, W>) -> Result<()> {
+    let remote = Remote::connect(ctx, name, "pull").await?;
+    let response = remote.send("List the tags of the repository", remote.request("GET", "tags/list")).await?;
+    if response.status != 200 {
+        return Err(RemoteError::of(&response).of_pull(name));
+    }
+    let list: serde_json::Value = serde_json::from_slice(&response.body).unwrap_or_default();
+    let tags: Vec<&str> = list["tags"].as_array().into_iter().flatten().filter_map(|t| t.as_str()).collect();
+    let mut new = false;
+    for tag in tags {
+        new |= fetch(ctx, &remote, &name.with_tag(tag), platform, out).await?;
+    }
+    out.say(&status_line(&name.familiar(), new)).await;
+    Ok(())
+}
+
+fn status_line(name: &str, new: bool) -> String {
+    if new {
+        format!("Status: Downloaded newer image for {name}")
+    } else {
+        format!("Status: Image is up to date for {name}")
+    }
+}
+
+/// Gets an image and gives it its name; whether the name did not name it before.
+async fn fetch<W: World>(
+    ctx: &Ctx<W>,
+    remote: &Remote<'_, W>,
+    reference: &Reference,
+    platform: &Platform,
+    out: &Progress<'_, W>,
+) -> Result<bool> {
+    let wanted = match (reference.digest(), reference.tag()) {
+        (Some(digest), _) => digest.to_string(),
+        (None, tag) => tag.unwrap_or("latest").to_string(),
+    };
+    let (bytes, digest) = get_manifest(remote, reference, &wanted).await?;
+    let shown = if reference.digest().is_some() { reference.to_string() } else { wanted };
+    out.say(&format!("{shown}: Pulling from {}", reference.path())).await;
+    let manifest = match Document::parse(&bytes).map_err(Error::Daemon)? {
+        Document::Manifest(manifest) => manifest,
+        Document::Index(index) => {
+            let Some(chosen) = choose(&index.manifests, platform) else {
+                return Err(Error::Daemon(format!("no matching manifest for {platform} in the manifest list entries")));
+            };
+            let (bytes, _) = get_manifest(remote, reference, &chosen.digest.to_string()).await?;
+            match Document::parse(&bytes).map_err(Error::Daemon)? {
+                Document::Manifest(manifest) => manifest,
+                Document::Index(_) => {
+                    return Err(Error::Daemon(format!(
+                        "the manifest list of {} names another list",
+                        reference.familiar()
+                    )));
+                }
+            }
+        }
+    };
+    let image = get_image(ctx, remote, &manifest, out).await?;
+    out.say(&format!("Digest: {digest}")).await;
+    let before = ctx.world().get::<TagRecord>(&reference.key())?;
+    tag_image(ctx, &reference.with_digest(digest), &image.id)?;
+    if reference.digest().is_none() {
+        tag_image(ctx, reference, &image.id)?;
+    }
+    image_event(ctx, "pull", &reference.familiar(), &reference.familiar_name());
+    Ok(before.is_none_or(|tag| tag.image != image.id))
+}
+
+async fn get_manifest<W: World>(
+    remote: &Remote<'_, W>,
+    reference: &Reference,
+    wanted: &str,
+) -> Result<(Vec<u8>, Digest)> {
+    let mut request = remote.request("GET", &format!("manifests/{wanted}"));
+    for kind in media::ACCEPT {
+        request = request.with_header("Accept", kind);
+    }
+    let response = remote.send("Find out what the image is made of", request).await?;
+    if response.status != 200 {
+        return Err(RemoteError::of(&response).of_pull(reference));
+    }
+    let digest = Digest::of(&response.body);
+    if Digest::parse(wanted).is_some_and(|expected| expected != digest) {
+        return Err(Error::Daemon(format!("manifest verification failed for digest {wanted}")));
+    }
+    Ok((response.body, digest))
+}
+
+/// The manifest for a platform: those that tell none come last.
+fn choose<'a>(manifests: &'a [Descriptor], wanted: &Platform) -> Option<&'a Descriptor> {
+    let serves = |d: &&Descriptor| d.platform.as_ref().is_some_and(|p| p.serves(wanted));
+    manifests.iter().find(serves).or_else(|| manifests.iter().find(|d| d.platform.is_none()))
+}
+
+/// What a manifest names: nothing is fetched that is here already.
+async fn get_image<W: World>(
+    ctx: &Ctx<W>,
+    remote: &Remote<'_, W>,
+    manifest: &Manifest,
+    out: &Progress<'_, W>,
+) -> Result<ImageRecord> {
+    let id = manifest.config.digest;
+    if let Some(image) = ctx.world().get::<ImageRecord>(&id.to_string())? {
+        return Ok(image);
+    }
+    let request = remote.request("GET", &format!("blobs/{id}"));
+    let response = remote.send("Get the image's configuration", request).await?;
+    if response.status != 200 {
+        return Err(Error::Client(RemoteError::of(&response).text()));
+    }
+    if Digest::of(&response.body) != id {
+        return Err(Error::Client(format!("image config verification failed for digest {id}")));
+    }
+    let config = ConfigFile::parse(&response.body).map_err(Error::Client)?;
+    if config.rootfs.diff_ids.len() != manifest.layers.len() {
+        return Err(Error::Client(format!(
+            "invalid image: the manifest has {} layers and the configuration {}",
+            manifest.layers.len(),
+            config.rootfs.diff_ids.len()
+        )));
+    }
+    let layers = get_layers(ctx, remote, manifest, &config, out).await?;
+    ctx.act("Keep the configuration: its digest is the image's id", PutBlob { bytes: response.body.into() }).await?;
+    let image = config.record(id, layers);
+    keep_image(ctx, &image)?;
+    Ok(image)
+}
+
+async fn get_layers<W: World>(
+    ctx: &Ctx<W>,
+    remote: &Remote<'_, W>,
+    manifest: &Manifest,
+    config: &ConfigFile,
+    out: &Progress<'_, W>,
+) -> Result<Vec<LayerRef>> {
+    let world = ctx.world();
+    let chains = chains_of(&config.rootfs.diff_ids);
+    let here = |chain: &ChainId| world.has_layer(chain);
+    for (layer, chain) in manifest.layers.iter().zip(&chains) {
+        let status = if here(chain) { "Already exists" } else { "Pulling fs layer" };
+        out.status(&layer.digest.short(), status).await;
+    }
+    for (layer, _) in manifest.layers.iter().zip(&chains).filter(|(_, chain)| !here(chain)) {
+        let short = layer.digest.short();
+        if !world.has_blob(&layer.digest) {
+            let request = remote.request("GET", &format!("blobs/{}", layer.digest));
+            let act = FetchBlob { request: request.clone(), digest: layer.digest, size: layer.size };
+            ctx.act("The image needs this layer, and it is not here yet", act).await.map_err(
+                |fault| match unreachable(&request, fault) {
+                    Error::Daemon(text) => Error::Client(text),
+                    other => other,
+                },
+            )?;
+            out.status(&short, "Verifying Checksum").await;
+        }
+        out.status(&short, "Download complete").await;
+    }
+    let mut layers = Vec::new();
+    let mut parent = None;
+    for ((layer, chain), diff_id) in manifest.layers.iter().zip(&chains).zip(&config.rootfs.diff_ids) {
+        if !here(chain) {
+            let act = UnpackLayer { blob: layer.digest, diff_id: *diff_id, parent, chain: *chain };
+            let why = "Containers share the unpacked layer; its digest proves that it is what the image was made with";
+            ctx.act(why, act).await.map_err(|f| Error::Client(format!("failed to register layer: {f}")))?;
+            out.status(&layer.digest.short(), "Pull complete").await;
+        }
+        layers.push(LayerRef {
+            diff_id: *diff_id,
+            chain: *chain,
+            blob: layer.digest,
+            blob_size: layer.size,
+            size: world.layer_size(chain),
+        });
+        parent = Some(*chain);
+    }
+    // A layer that another image brought as a different blob is stored as that one.
+    let stored = world.list::<ImageRecord>()?;
+    for layer in layers.iter_mut().filter(|l| !world.has_blob(&l.blob)) {
+        if let Some(same) = stored.iter().flat_map(|i| &i.layers).find(|l| l.chain == layer.chain) {
+            *layer = same.clone();
+        }
+    }
+    Ok(layers)
+}
