@@ -51,7 +51,18 @@ pub fn bindgen() -> Result<PathBuf, String> {
 
 fn generate(wasm: &Path, folder: &Path) -> Result<(), String> {
     let mut command = Command::new(bindgen()?);
-    command.args(["generate", "--target", "web", "--no-typescript", "--out-dir"]).arg(folder).arg(wasm);
+    command
+        .args([
+            "generate",
+            "--target",
+            "web",
+            "--no-typescript",
+            "--remove-name-section",
+            "--remove-producers-section",
+            "--out-dir",
+        ])
+        .arg(folder)
+        .arg(wasm);
     run(&mut command)
 }
 
