@@ -75,7 +75,8 @@ pub fn layout(stage: &Stage, width: f64) -> Drawing {
     let narrow = width < NARROW;
     let below = registries(&mut drawing, stage, narrow);
     let left = if narrow { 0.0 } else { REGISTRY_WIDTH + GAP };
-    let top = if narrow { below + GAP + 12.0 } else { 12.0 };
+    // Room above the edge for the labels of published ports.
+    let top = if narrow { below + GAP + 18.0 } else { 20.0 };
     let inner = Inner { left: left + EDGE + GAP, right: width - EDGE - GAP };
 
     let networks: Vec<&Rc<NetworkView>> = shown_networks(stage).collect();
@@ -133,7 +134,7 @@ fn shown_networks(stage: &Stage) -> impl Iterator<Item = &Rc<NetworkView>> {
 }
 
 fn registries(drawing: &mut Drawing, stage: &Stage, narrow: bool) -> f64 {
-    let mut y = 12.0;
+    let mut y = 20.0;
     for registry in &stage.registries {
         let height = 34.0
             + LINE * registry.repositories.len().min(8) as f64
@@ -212,19 +213,20 @@ fn leads(drawing: &Drawing, stage: &Stage, top: f64) -> Vec<Lead> {
         for (index, (name, address)) in container.networks.iter().enumerate() {
             let network = stage.networks.iter().find(|n| n.name == *name);
             let Some(line) = network.and_then(|n| at(format!("n{}", n.id))) else { continue };
-            let x = node.x + 28.0 + 40.0 * index as f64;
+            // Beside the rows' headings, which stand at the left.
+            let x = node.x + 92.0 + 34.0 * index as f64;
             let points = vec![(x, node.y), (x, line.y + NETWORK - 8.0)];
             leads.push(Lead { key: format!("l{}{name}", container.id), kind: "cable", points, label: address.clone() });
         }
         for (index, port) in container.ports.iter().enumerate() {
-            let x = node.x + node.width - 22.0 - 52.0 * index as f64;
+            let x = node.x + node.width - 10.0 - 52.0 * index as f64;
             let points = vec![(x, node.y), (x, top)];
             let label = format!("{}\u{2192}{}", port.host, port.container);
             leads.push(Lead { key: format!("p{}{}", container.id, port.host), kind: "port", points, label });
         }
         for (index, mount) in container.mounts.iter().filter(|m| m.kind == "volume").enumerate() {
             let Some(volume) = at(format!("v{}", mount.source)) else { continue };
-            let x = node.x + 40.0 + 24.0 * index as f64;
+            let x = node.x + 92.0 + 24.0 * index as f64;
             let (to, turn) = (volume.x + volume.width / 2.0, volume.y - 5.0);
             let points = vec![(x, node.y + node.height), (x, turn), (to, turn), (to, volume.y)];
             leads.push(Lead {

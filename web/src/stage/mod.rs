@@ -102,7 +102,7 @@ fn frame(x: f64, y: f64, w: f64, h: f64) -> String {
 
 fn lead(lead: &Lead) -> Html {
     let points: Vec<String> = lead.points.iter().map(|(x, y)| format!("{x},{y}")).collect();
-    let (x, y) = if lead.kind == "mount" { lead.points[0] } else { (lead.points[0].0, lead.points[0].1) };
+    let (x, y) = lead.points[0];
     let label_y = if lead.kind == "mount" { y + 11.0 } else { y - 4.0 };
     html! {
         <g key={lead.key.clone()} class={classes!("lead", lead.kind)}>
@@ -182,7 +182,7 @@ fn container(c: &ContainerView, node: &Node) -> Html {
             <rect class="writable" x="1" y={writable.to_string()} width={(width - 2.0).to_string()} height={(layers - writable).to_string()} />
             { text(10.0, writable + 12.0, "quiet", if c.changes.is_empty() { "writable layer, empty" } else { "writable layer" }, width - 18.0) }
             { list(&c.changes, writable + LINE, |(kind, path)| format!("{kind} {path}"), width) }
-            { for c.layers.iter().rev().enumerate().map(|(i, chain)| stratum(chain, 1.0, layers + THIN * i as f64, width - 2.0, THIN)) }
+            { for colours(c.layers.iter()).into_iter().rev().enumerate().map(|(i, colour)| stratum(colour, 1.0, layers + THIN * i as f64, width - 2.0, THIN)) }
             <line class="edge" x1="0" x2={width.to_string()} y1={bottom.to_string()} y2={bottom.to_string()} />
         </g>
     </> }
@@ -217,11 +217,11 @@ fn image(i: &ImageView, node: &Node, lit: &[Subject]) -> Html {
     html! { <g class="image">
         { for names.iter().enumerate().map(|(n, name)| text(0.0, 18.0 + LINE * n as f64, "title", name.strip_suffix(":latest").unwrap_or(name), node.width - 62.0)) }
         { text(node.width, 18.0, "quiet end", &bytes(i.size), 60.0) }
-        { for i.layers.iter().rev().enumerate().map(|(n, layer)| {
+        { for i.layers.iter().zip(colours(i.layers.iter().map(|l| &l.chain))).rev().enumerate().map(|(n, (layer, colour))| {
             let y = top + STRATUM * n as f64;
             let touched = lit.iter().any(|s| matches!(s, Subject::Layer(id) if *id == layer.chain || *id == layer.diff_id));
             html! { <g class={classes!("layer", touched.then_some("lit"))}>
-                { stratum(&layer.chain, 0.0, y, node.width, STRATUM) }
+                { stratum(colour, 0.0, y, node.width, STRATUM) }
                 { text(8.0, y + 13.0, "mono", &layer.created_by, node.width - 16.0) }
                 <title>{ format!("{}\n{}\n{}", layer.diff_id, layer.created_by, bytes(layer.size)) }</title>
             </g> }
@@ -229,13 +229,19 @@ fn image(i: &ImageView, node: &Node, lit: &[Subject]) -> Html {
     </g> }
 }
 
-fn stratum(chain: &str, x: f64, y: f64, width: f64, height: f64) -> Html {
-    html! { <rect class={classes!("stratum", format!("s{}", colour(chain)))} x={x.to_string()} y={y.to_string()} width={width.to_string()} height={height.to_string()} /> }
+fn stratum(colour: usize, x: f64, y: f64, width: f64, height: f64) -> Html {
+    html! { <rect class={classes!("stratum", format!("s{colour}"))} x={x.to_string()} y={y.to_string()} width={width.to_string()} height={height.to_string()} /> }
 }
 
-/// A layer's colour: by its chainID, so that it is the same wherever the layer appears.
-fn colour(chain: &str) -> usize {
-    chain.bytes().fold(7_usize, |sum, b| sum.wrapping_mul(31).wrapping_add(usize::from(b))) % COLOURS
+/// The colours of a stack of layers, the lowest first: by chainID, so that a layer has the same colour
+/// wherever it appears, and never that of the layer below it.
+fn colours<'a>(chains: impl Iterator<Item = &'a String>) -> Vec<usize> {
+    let mut colours: Vec<usize> = Vec::new();
+    for chain in chains {
+        let own = chain.bytes().fold(7_usize, |sum, b| sum.wrapping_mul(31).wrapping_add(usize::from(b))) % COLOURS;
+        colours.push(if colours.last() == Some(&own) { (own + 1) % COLOURS } else { own });
+    }
+    colours
 }
 
 fn outline(node: &Node, class: &'static str) -> Html {
