@@ -52,10 +52,10 @@ pub async fn printf<O: Os>(t: &Tool<O>) -> Ending {
     let args = if t.args.first().is_some_and(|a| a == "--") { &t.args[1..] } else { &t.args[..] };
     let Some((format, args)) = args.split_first() else { return Err(t.usage()) };
     let done = printf::printf(format, args);
-    t.print(done.out);
     for complaint in &done.complaints {
         t.warn(complaint);
     }
+    t.print(done.out);
     Ok(i32::from(!done.complaints.is_empty()))
 }
 

@@ -230,7 +230,7 @@ impl<O: Os> Listing<'_, O> {
         }
         line += &match s.kind {
             FileKind::CharDevice | FileKind::BlockDevice => format!("{:4},{:4} ", s.rdev.0, s.rdev.1),
-            _ if self.o.has('h') => format!("{:>9} ", sizes::human(s.size)),
+            _ if self.o.has('h') => format!("{:>7} ", sizes::human(s.size)),
             _ => format!("{:9} ", s.size),
         };
         let time = match self.o.last_of("cu") {

@@ -25,10 +25,6 @@ impl Pattern {
         let translated = translate(text, syntax)?;
         Pattern::build(&translated, ignore_case)
     }
-    /// Matches the text itself.
-    pub fn fixed(text: &str, ignore_case: bool) -> Result<Pattern, String> {
-        Pattern::build(&regex_lite::escape(text), ignore_case)
-    }
     /// One of several, anchored to whole words or whole lines where asked.
     pub fn any(
         parts: &[String],

@@ -50,9 +50,6 @@ impl Spec {
             let precision = number(&mut at).unwrap_or(0);
             spec.precision = usize::try_from(precision).ok().map(|p| p.min(WIDEST));
         }
-        while matches!(text.get(at), Some(b'l' | b'h' | b'q' | b'j' | b'z' | b'L')) {
-            at += 1;
-        }
         (spec, at)
     }
 
@@ -252,7 +249,11 @@ fn once(format: &[u8], args: &[String], next: &mut usize, done: &mut Printed) ->
                     *next += 1;
                     args.get(*next - 1).and_then(|a| a.parse().ok()).unwrap_or(0)
                 };
-                let (spec, length) = Spec::parse(&format[at + 1..], &mut star);
+                let (spec, mut length) = Spec::parse(&format[at + 1..], &mut star);
+                // Sizes of C's types say nothing here.
+                while matches!(format.get(at + 1 + length), Some(b'l' | b'h' | b'j' | b'z' | b'L')) {
+                    length += 1;
+                }
                 let Some(letter) = format.get(at + 1 + length).copied() else {
                     done.complaints.push(format!("{}: invalid format", String::from_utf8_lossy(&format[at..])));
                     return true;

@@ -253,7 +253,7 @@ pub async fn sort<O: Os>(t: &Tool<O>) -> Ending {
             false => compare(&p[0], &p[1]) == Ordering::Greater,
         };
         if let Some(at) = all.windows(2).position(|p| wrong(&p)) {
-            t.warn(format_args!("Check line {}", at + 2));
+            t.line(format!("Check line {}", at + 1));
             return Ok(1);
         }
         return Ok(0);

@@ -361,7 +361,7 @@ pub async fn wc<O: Os>(t: &Tool<O>) -> Ending {
     }
     let show = |counts: &[u64; 5], name: &str| {
         let cells: Vec<String> = match columns[..] {
-            [one] => vec![counts[one].to_string()],
+            [one] if o.rest.len() < 2 => vec![counts[one].to_string()],
             _ => columns.iter().map(|c| format!("{:9}", counts[*c])).collect(),
         };
         let gap = if name.is_empty() { "" } else { " " };
