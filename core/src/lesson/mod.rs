@@ -9,8 +9,10 @@ mod check;
 mod format;
 mod state;
 mod text;
+mod world_view;
 
 pub use check::{Check, Progress, grade};
 pub use format::{Attempt, Choice, Goal, Lesson, LessonError, Mistake, Prediction};
 pub use state::{ContainerFacts, ImageFacts, NetworkFacts, StateView, VolumeFacts};
 pub use text::{Section, Text};
+pub use world_view::{Surroundings, WorldView};
