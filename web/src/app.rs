@@ -54,6 +54,8 @@ pub struct App {
     at: usize,
     live: bool,
     busy: bool,
+    /// Whether the first prompt has been there.
+    prompted: bool,
     /// What the machine waits for, if it is long.
     waiting: Option<Duration>,
     pumping: Option<Timeout>,
@@ -105,6 +107,7 @@ impl Component for App {
             at: 0,
             live: true,
             busy: true,
+            prompted: false,
             waiting: None,
             pumping: None,
             last_look: now(),
@@ -239,6 +242,10 @@ impl App {
         let output = self.machine.take_output();
         self.screen.feed(&output);
         self.busy = !self.machine.at_prompt();
+        if !self.busy && !self.prompted {
+            self.prompted = true;
+            mark("cutaway-prompt");
+        }
         if self.live {
             self.at = self.machine.steps().len();
         }
@@ -392,6 +399,13 @@ impl App {
 /// Milliseconds of the browser's clock.
 fn now() -> f64 {
     gloo::utils::window().performance().map_or(0.0, |p| p.now())
+}
+
+/// Leaves a mark on the browser's own timeline, where measurements find it.
+fn mark(name: &str) {
+    if let Some(performance) = gloo::utils::window().performance() {
+        let _ = performance.mark(name);
+    }
 }
 
 /// Sets the theme; without a choice the system's holds.

@@ -5,11 +5,11 @@
 
 mod bench;
 mod page;
-mod serve;
 mod test;
 mod tools;
 
 use std::process::ExitCode;
+use xtask::serve;
 
 const HELP: &str = "\
 Usage: cargo xtask TASK
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         ["bench", rest @ ..] => bench::run(rest),
         ["page"] => page::build(page::Size::Quick),
         ["page", "--release"] => page::build(page::Size::Smallest),
-        ["serve", rest @ ..] => serve(rest),
+        ["serve", rest @ ..] => serve_page(rest),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())
@@ -57,7 +57,7 @@ fn learn(words: &[&str]) -> Result<(), String> {
     serve::forever(&page::folder(), port)
 }
 
-fn serve(words: &[&str]) -> Result<(), String> {
+fn serve_page(words: &[&str]) -> Result<(), String> {
     serve::forever(&page::folder(), port(words)?)
 }
 

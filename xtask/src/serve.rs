@@ -5,16 +5,27 @@ use tiny_http::{Header, Response, Server};
 
 /// Serves `folder` until the process ends, and says where.
 pub fn forever(folder: &Path, port: Option<u16>) -> Result<(), String> {
+    let server = open(folder, port)?;
+    println!("\nCutaway is at http://{}/  (end with ctrl-c)", server.server_addr());
+    answer(&server, folder);
+    Ok(())
+}
+
+/// Opens a port of this machine: the one asked for, or the first free one from 8000 on.
+pub fn open(folder: &Path, port: Option<u16>) -> Result<Server, String> {
     if !folder.join("index.html").is_file() {
         return Err(format!("{}: the page has not been built; run: cargo xtask page", folder.display()));
     }
-    let server = match port {
-        Some(port) => Server::http(("127.0.0.1", port)).map_err(|e| format!("port {port}: {e}"))?,
+    match port {
+        Some(port) => Server::http(("127.0.0.1", port)).map_err(|e| format!("port {port}: {e}")),
         None => (8000..8100)
             .find_map(|port| Server::http(("127.0.0.1", port)).ok())
-            .ok_or("no free port from 8000 to 8099; choose one with --port")?,
-    };
-    println!("\nCutaway is at http://{}/  (end with ctrl-c)", server.server_addr());
+            .ok_or_else(|| "no free port from 8000 to 8099; choose one with --port".to_string()),
+    }
+}
+
+/// Answers requests as long as the server is open.
+pub fn answer(server: &Server, folder: &Path) {
     for request in server.incoming_requests() {
         let answer = match file_of(folder, request.url()).and_then(|file| std::fs::read(&file).ok().zip(Some(file))) {
             Some((bytes, file)) => {
@@ -28,7 +39,6 @@ pub fn forever(folder: &Path, port: Option<u16>) -> Result<(), String> {
         // A browser that went away is no reason to stop.
         let _ = request.respond(answer);
     }
-    Ok(())
 }
 
 /// The file that a request's path names, if it is inside the folder.

@@ -1,0 +1,3 @@
+//! The part of the tasks that tests use, too.
+
+pub mod serve;
