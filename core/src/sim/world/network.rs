@@ -1,0 +1,129 @@
+//! Acts on networks: bridges and cables of the simulated kernel, ports, names, and the files that tell a
+//! container about them.
+
+use super::{During, SimWorld};
+use crate::sim::kernel::{DnatRule, Machine, NetNsId};
+use crate::world::acts::*;
+use crate::world::{Fault, Performs};
+use cutaway_userland::Errno;
+use cutaway_userland::os::Result as OsResult;
+use std::net::IpAddr;
+
+/// A failure that means that the thing is already as asked is none.
+fn unless(result: OsResult<()>, fine: &[Errno]) -> OsResult<()> {
+    match result {
+        Err(errno) if fine.contains(&errno) => Ok(()),
+        other => other,
+    }
+}
+
+impl SimWorld {
+    fn network_of(&self, container: &str) -> Result<NetNsId, Fault> {
+        let pid = self.init(container)?;
+        self.machine().network_of(pid).during("open network namespace")
+    }
+}
+
+impl Performs<CreateBridge> for SimWorld {
+    async fn perform(&self, act: CreateBridge) -> Result<(), Fault> {
+        let (machine, host) = (self.machine(), self.machine().host_network());
+        let what = format!("add bridge {}", act.bridge.0);
+        let made = machine.add_bridge(&host, &act.bridge.0, act.mtu, !act.internal);
+        unless(made, &[Errno::EEXIST]).during(&*what)?;
+        let added = machine.add_address(&host, &act.bridge.0, IpAddr::V4(act.gateway), act.prefix);
+        unless(added, &[Errno::EEXIST]).during(&*what)?;
+        machine.set_up(&host, &act.bridge.0, true).during(what)
+    }
+}
+
+impl Performs<RemoveBridge> for SimWorld {
+    async fn perform(&self, act: RemoveBridge) -> Result<(), Fault> {
+        let removed = self.machine().remove_link(&self.machine().host_network(), &act.bridge.0);
+        unless(removed, &[Errno::ENODEV, Errno::ENOENT, Errno::ENXIO]).during(format!("delete {}", act.bridge.0))
+    }
+}
+
+impl Performs<AddVethPair> for SimWorld {
+    async fn perform(&self, act: AddVethPair) -> Result<(), Fault> {
+        let host = self.machine().host_network();
+        let what = format!("add cable {}", act.host.0);
+        self.machine().add_veth((&host, &act.host.0), (&host, &act.peer.0)).during(what)
+    }
+}
+
+impl Performs<AttachToBridge> for SimWorld {
+    async fn perform(&self, act: AttachToBridge) -> Result<(), Fault> {
+        let (machine, host) = (self.machine(), self.machine().host_network());
+        let what = format!("plug {} into {}", act.link.0, act.bridge.0);
+        machine.set_master(&host, &act.link.0, Some(&act.bridge.0)).during(&*what)?;
+        machine.set_up(&host, &act.link.0, true).during(what)
+    }
+}
+
+impl Performs<MoveLink> for SimWorld {
+    async fn perform(&self, act: MoveLink) -> Result<(), Fault> {
+        let to = self.network_of(&act.container)?;
+        let host = self.machine().host_network();
+        self.machine().move_link(&host, &act.link.0, &to, &act.name).during(format!("move {}", act.link.0))
+    }
+}
+
+impl Performs<AddAddress> for SimWorld {
+    async fn perform(&self, act: AddAddress) -> Result<(), Fault> {
+        let (machine, ns) = (self.machine(), self.network_of(&act.container)?);
+        let what = format!("give {} its address", act.name);
+        machine.set_mac(&ns, &act.name, act.mac).during(&*what)?;
+        let added = machine.add_address(&ns, &act.name, IpAddr::V4(act.address), act.prefix);
+        unless(added, &[Errno::EEXIST]).during(&*what)?;
+        machine.set_up(&ns, &act.name, true).during(&*what)?;
+        machine.set_up(&ns, "lo", true).during(what)
+    }
+}
+
+impl Performs<AddRoute> for SimWorld {
+    async fn perform(&self, act: AddRoute) -> Result<(), Fault> {
+        let ns = self.network_of(&act.container)?;
+        let added = self.machine().add_default_route(&ns, act.gateway);
+        unless(added, &[Errno::EEXIST]).during(format!("add route via {}", act.gateway))
+    }
+}
+
+impl Performs<RemoveLink> for SimWorld {
+    async fn perform(&self, act: RemoveLink) -> Result<(), Fault> {
+        let removed = self.machine().remove_link(&self.machine().host_network(), &act.link.0);
+        unless(removed, &[Errno::ENODEV, Errno::ENOENT, Errno::ENXIO]).during(format!("delete {}", act.link.0))
+    }
+}
+
+impl Performs<PublishPort> for SimWorld {
+    async fn perform(&self, act: PublishPort) -> Result<u16, Fault> {
+        let rule = DnatRule {
+            host: act.host,
+            host_port: act.host_port,
+            protocol: act.protocol,
+            to: act.to,
+            port: act.port,
+        };
+        self.machine().publish(rule).during(format!("listen on {}:{}", act.host, act.host_port))
+    }
+}
+
+impl Performs<UnpublishPort> for SimWorld {
+    async fn perform(&self, act: UnpublishPort) -> Result<(), Fault> {
+        self.machine().unpublish(act.host, act.host_port, act.protocol);
+        Ok(())
+    }
+}
+
+impl Performs<WriteNetworkFiles> for SimWorld {
+    async fn perform(&self, act: WriteNetworkFiles) -> Result<(), Fault> {
+        let folder = SimWorld::folder(&act.container);
+        let hostname = format!("{}\n", act.hostname);
+        let files = [("hostname", &hostname), ("hosts", &act.hosts), ("resolv.conf", &act.resolv_conf)];
+        for (name, text) in files {
+            let path = format!("{folder}/{name}");
+            self.machine().write_file(Machine::INIT, &path, text.as_bytes(), 0o644).during(format!("write {path}"))?;
+        }
+        Ok(())
+    }
+}
