@@ -124,7 +124,7 @@ async fn file<O: Os>(os: &O, folder: &str, request: &Request) -> Response {
         Ok(_) => {}
         Err(_) => return error(404, "File not found"),
     }
-    match super::read_file(os, &place).await {
+    match cutaway_userland::io::read_file(os, &place).await {
         Ok(bytes) => Response::new(200, http::media_type(&place), bytes),
         Err(_) => error(404, "File not found"),
     }

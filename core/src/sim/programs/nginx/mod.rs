@@ -7,7 +7,7 @@ mod site;
 
 use super::http::{self, Response};
 use super::serve::{catch, listen, say, serve, write_all};
-use cutaway_userland::Errno;
+use cutaway_userland::{Errno, io};
 use cutaway_userland::os::{Address, Fd, LocalFut, OpenFlags, Os, Signal, Status, Wait, WaitFor};
 use site::{Settings, Site};
 use std::rc::Rc;
@@ -68,12 +68,9 @@ async fn run<O: Os>(os: O, options: Options) -> i32 {
     let settings = match site::load(&os, &path, &options.globals).await {
         Ok(settings) => Rc::new(settings),
         Err(text) => {
-            let line = stamp(&os, "emerg", &text);
             say(&os, 2, &format!("nginx: [emerg] {text}")).await;
             if options.test {
                 say(&os, 2, &format!("nginx: configuration file {path} test failed")).await;
-            } else {
-                log_error(&os, &line).await;
             }
             return 1;
         }
@@ -109,6 +106,30 @@ async fn run<O: Os>(os: O, options: Options) -> i32 {
     master(os, settings, listeners, path).await
 }
 
+/// Where log lines go: opened by the master, as root, and inherited by its workers.
+#[derive(Clone, Copy)]
+struct Logs {
+    access: Fd,
+    error: Fd,
+}
+
+impl Logs {
+    /// A log that can't be opened is a standard stream.
+    async fn open<O: Os>(os: &O) -> Logs {
+        let access = os.open("/var/log/nginx/access.log", OpenFlags::APPEND, 0o644).await.unwrap_or(1);
+        let error = os.open("/var/log/nginx/error.log", OpenFlags::APPEND, 0o644).await.unwrap_or(2);
+        Logs { access, error }
+    }
+
+    async fn write<O: Os>(self, os: &O, level: &str, text: &str) {
+        say(os, self.error, &stamp(os, level, text)).await;
+    }
+
+    async fn notice<O: Os>(self, os: &O, text: &str) {
+        self.write(os, "notice", text).await;
+    }
+}
+
 /// `nginx -s quit`: signals the running master.
 async fn send<O: Os>(os: &O, word: &str) -> i32 {
     let signal = match word {
@@ -121,7 +142,7 @@ async fn send<O: Os>(os: &O, word: &str) -> i32 {
             return 1;
         }
     };
-    let pid = site::read_file(os, PID_FILE).await.ok().and_then(|b| String::from_utf8(b).ok()?.trim().parse().ok());
+    let pid = io::read_file(os, PID_FILE).await.ok().and_then(|b| String::from_utf8(b).ok()?.trim().parse().ok());
     match pid {
         None => {
             let reason = format!("open() \"{PID_FILE}\" failed (2: No such file or directory)");
@@ -143,31 +164,32 @@ async fn send<O: Os>(os: &O, word: &str) -> i32 {
 async fn master<O: Os>(os: O, settings: Rc<Settings>, listeners: Vec<(Fd, u16)>, path: String) -> i32 {
     catch(&os, &ENDING);
     write_pid(&os).await;
-    notice(&os, "using the \"epoll\" event method").await;
-    notice(&os, &format!("nginx/{VERSION}")).await;
+    let logs = Logs::open(&os).await;
+    logs.notice(&os, "using the \"epoll\" event method").await;
+    logs.notice(&os, &format!("nginx/{VERSION}")).await;
     let uname = os.uname();
-    notice(&os, &format!("OS: {} {}", uname.sysname, uname.release)).await;
-    notice(&os, "start worker processes").await;
+    logs.notice(&os, &format!("OS: {} {}", uname.sysname, uname.release)).await;
+    logs.notice(&os, "start worker processes").await;
     let mut current = settings;
-    let Some(mut worker) = start_worker(&os, &current, &listeners).await else { return 1 };
+    let Some(mut worker) = start_worker(&os, &current, &listeners, logs).await else { return 1 };
     let mut ending = false;
     loop {
         while let Some(signal) = os.take_signal() {
             match signal {
                 Signal::HUP => {
-                    notice(&os, "signal 1 (SIGHUP) received, reconfiguring").await;
+                    logs.notice(&os, "signal 1 (SIGHUP) received, reconfiguring").await;
                     match site::load(&os, &path, "").await {
                         Ok(fresh) => {
                             current = Rc::new(fresh);
                             let _ = os.kill(worker, Signal::QUIT);
                         }
-                        Err(text) => log_error(&os, &stamp(&os, "emerg", &text)).await,
+                        Err(text) => logs.write(&os, "emerg", &text).await,
                     }
                 }
                 Signal::TERM | Signal::INT | Signal::QUIT => {
                     let how = if signal == Signal::QUIT { "shutting down" } else { "exiting" };
                     let text = format!("signal {} (SIG{}) received, {how}", signal.0, signal.name());
-                    notice(&os, &text).await;
+                    logs.notice(&os, &text).await;
                     ending = true;
                     let _ = os.kill(worker, signal);
                 }
@@ -180,13 +202,13 @@ async fn master<O: Os>(os: O, settings: Rc<Settings>, listeners: Vec<(Fd, u16)>,
                     Status::Signaled(signal) => format!("exited on signal {}", signal.0),
                     other => format!("exited with code {}", other.code()),
                 };
-                notice(&os, &format!("worker process {pid} {how}")).await;
+                logs.notice(&os, &format!("worker process {pid} {how}")).await;
                 if ending {
-                    notice(&os, "exit").await;
+                    logs.notice(&os, "exit").await;
                     let _ = os.unlink(PID_FILE);
                     return 0;
                 }
-                match start_worker(&os, &current, &listeners).await {
+                match start_worker(&os, &current, &listeners, logs).await {
                     Some(next) => worker = next,
                     None => return 1,
                 }
@@ -204,24 +226,32 @@ async fn write_pid<O: Os>(os: &O) {
     }
 }
 
-async fn start_worker<O: Os>(os: &O, settings: &Rc<Settings>, listeners: &[(Fd, u16)]) -> Option<i32> {
+async fn start_worker<O: Os>(
+    os: &O,
+    settings: &Rc<Settings>,
+    listeners: &[(Fd, u16)],
+    logs: Logs,
+) -> Option<i32> {
     let (settings, listeners) = (settings.clone(), listeners.to_vec());
-    let pid = os.fork(move |os: O| -> LocalFut<i32> { Box::pin(worker(os, settings, listeners)) });
+    let pid = os.fork(move |os: O| -> LocalFut<i32> { Box::pin(worker(os, settings, listeners, logs)) });
     match pid {
         Ok(pid) => {
-            notice(os, &format!("start worker process {pid}")).await;
+            logs.notice(os, &format!("start worker process {pid}")).await;
             Some(pid)
         }
         Err(errno) => {
             let text = format!("fork() failed while spawning \"worker process\" ({}: {})", errno.number(), errno);
-            log_error(os, &stamp(os, "alert", &text)).await;
+            logs.write(os, "alert", &text).await;
             None
         }
     }
 }
 
-async fn worker<O: Os>(os: O, settings: Rc<Settings>, listeners: Vec<(Fd, u16)>) -> i32 {
+async fn worker<O: Os>(os: O, settings: Rc<Settings>, listeners: Vec<(Fd, u16)>, logs: Logs) -> i32 {
     catch(&os, &ENDING);
+    if let Some((uid, gid)) = user_ids(&os, &settings.user).await {
+        let _ = os.set_ids(uid, gid, &[gid]);
+    }
     let fds: Vec<Fd> = listeners.iter().map(|(fd, _)| *fd).collect();
     let server = format!("nginx/{VERSION}");
     let on_bytes = async |listener: usize, bytes: &[u8], from: &Address| {
@@ -232,7 +262,7 @@ async fn worker<O: Os>(os: O, settings: Rc<Settings>, listeners: Vec<(Fd, u16)>)
                 Some(site) => answer(&os, site, request).await,
                 None => error_page(404),
             };
-            log_access(&os, from, request, &answer).await;
+            log_access(&os, logs, from, request, &answer).await;
             answer
         })
         .await
@@ -262,7 +292,7 @@ pub fn error_page(status: u16) -> Response {
     Response::new(status, "text/html", body)
 }
 
-async fn log_access<O: Os>(os: &O, from: &Address, request: &http::Request, answer: &Response) {
+async fn log_access<O: Os>(os: &O, logs: Logs, from: &Address, request: &http::Request, answer: &Response) {
     let peer = match from {
         Address::Inet(address) => address.ip().to_string(),
         Address::Unix(_) => "unix:".to_string(),
@@ -280,28 +310,15 @@ async fn log_access<O: Os>(os: &O, from: &Address, request: &http::Request, answ
         of("user-agent"),
         of("x-forwarded-for"),
     );
-    append(os, "/var/log/nginx/access.log", 1, &line).await;
+    let _ = write_all(os, logs.access, line.as_bytes()).await;
 }
 
-/// Appends to a log file; where it can't be opened, to a standard stream.
-async fn append<O: Os>(os: &O, path: &str, otherwise: Fd, line: &str) {
-    match os.open(path, OpenFlags { create: false, ..OpenFlags::APPEND }, 0).await {
-        Ok(fd) => {
-            let _ = write_all(os, fd, line.as_bytes()).await;
-            let _ = os.close(fd);
-        }
-        Err(_) => {
-            let _ = write_all(os, otherwise, line.as_bytes()).await;
-        }
-    }
-}
-
-async fn log_error<O: Os>(os: &O, line: &str) {
-    append(os, "/var/log/nginx/error.log", 2, &format!("{line}\n")).await;
-}
-
-async fn notice<O: Os>(os: &O, text: &str) {
-    log_error(os, &stamp(os, "notice", text)).await;
+/// The ids of a user in `/etc/passwd`.
+async fn user_ids<O: Os>(os: &O, name: &str) -> Option<(u32, u32)> {
+    let users = io::read_file(os, "/etc/passwd").await.ok()?;
+    let users = String::from_utf8_lossy(&users).into_owned();
+    let mut parts = users.lines().find(|l| l.split(':').next() == Some(name))?.split(':').skip(2);
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
 /// A line of the error log: time, level, process.

@@ -4,11 +4,14 @@ use super::config::{self, Directive, named, value};
 use super::error_page;
 use crate::sim::programs::http::{self, Request, Response};
 use crate::sim::programs::names;
-use cutaway_userland::os::{self, FileKind, OpenFlags, Os};
+use cutaway_userland::io;
+use cutaway_userland::os::{FileKind, Os};
 use std::net::SocketAddr;
 
 /// A whole configuration.
 pub struct Settings {
+    /// Who the worker runs as.
+    pub user: String,
     /// Whether the master leaves the foreground: `daemon on`, the default.
     pub daemon: bool,
     sites: Vec<Site>,
@@ -48,27 +51,13 @@ struct Files {
     try_files: Vec<String>,
 }
 
-pub async fn read_file<O: Os>(os: &O, path: &str) -> os::Result<Vec<u8>> {
-    let fd = os.open(path, OpenFlags::READ, 0).await?;
-    let mut all = Vec::new();
-    let result = loop {
-        match os.read(fd, 65536).await {
-            Ok(bytes) if bytes.is_empty() => break Ok(all),
-            Ok(bytes) => all.extend_from_slice(&bytes),
-            Err(errno) => break Err(errno),
-        }
-    };
-    let _ = os.close(fd);
-    result
-}
-
 /// Reads the configuration file and what it includes. The error is in nginx's words.
 pub async fn load<O: Os>(os: &O, path: &str, globals: &str) -> Result<Settings, String> {
     let mut all = config::parse(globals, "command line")?;
     all.extend(read_config(os, path).await?);
-    let Some(http) = named(&all, "http").next() else {
-        return Ok(Settings { daemon: value(&all, "daemon").as_deref() != Some("off"), sites: Vec::new() });
-    };
+    let daemon = value(&all, "daemon").as_deref() != Some("off");
+    let user = value(&all, "user").unwrap_or_else(|| "nobody".into());
+    let Some(http) = named(&all, "http").next() else { return Ok(Settings { user, daemon, sites: Vec::new() }) };
     let http = include(os, http.block.as_deref().unwrap_or(&[])).await?;
     let base = Files {
         root: "/etc/nginx/html".into(),
@@ -83,11 +72,11 @@ pub async fn load<O: Os>(os: &O, path: &str, globals: &str) -> Result<Settings, 
         let inside = include(os, server.block.as_deref().unwrap_or(&[])).await?;
         sites.push(site(os, &inside, &base, &http).await?);
     }
-    Ok(Settings { daemon: value(&all, "daemon").as_deref() != Some("off"), sites })
+    Ok(Settings { user, daemon, sites })
 }
 
 async fn read_config<O: Os>(os: &O, path: &str) -> Result<Vec<Directive>, String> {
-    let bytes = read_file(os, path)
+    let bytes = io::read_file(os, path)
         .await
         .map_err(|e| format!("open() \"{path}\" failed ({}: {})", e.number(), e.text()))?;
     config::parse(&String::from_utf8_lossy(&bytes), path)
@@ -331,7 +320,7 @@ impl Files {
             Ok(_) => {}
             Err(os_error) => return error_page(status_of(os_error)),
         }
-        match read_file(os, &place).await {
+        match io::read_file(os, &place).await {
             Ok(bytes) => Response::new(200, http::media_type(&place), bytes),
             Err(errno) => error_page(status_of(errno)),
         }

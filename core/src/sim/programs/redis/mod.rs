@@ -43,7 +43,7 @@ async fn server<O: Os>(os: O, port: u16, password: String) -> i32 {
     };
     catch(&os, &[Signal::TERM, Signal::INT]);
     let mut store = Store::new();
-    if let Ok(bytes) = super::read_file(&os, DUMP).await {
+    if let Ok(bytes) = cutaway_userland::io::read_file(&os, DUMP).await {
         match undump(&bytes) {
             Some(loaded) => {
                 log(&os, 'M', '*', &format!("Done loading RDB, keys loaded: {}, keys expired: 0.", loaded.len())).await;
