@@ -102,6 +102,21 @@ fn look_up<O: Os>(os: &O, name: &str, path: &str) -> Result<String, Errno> {
     Err(why)
 }
 
+/// Replaces this process's program by another; the exit status where that failed.
+pub async fn run_instead<O: Os>(os: &O, who: &str, words: &[String], env: &[(String, String)]) -> i32 {
+    let Some(name) = words.first() else {
+        io::eprint(os, &format!("usage: {who} command [argument...]")).await;
+        return 1;
+    };
+    let path = env.iter().find(|(n, _)| n == "PATH").map_or(DEFAULT_PATH, |(_, v)| v);
+    let errno = match look_up(os, name, path) {
+        Ok(found) => os.exec(&found, words, env).await,
+        Err(errno) => errno,
+    };
+    io::eprint(os, &format!("{who}: {name}: {errno}")).await;
+    if errno == Errno::ENOENT { 127 } else { 126 }
+}
+
 /// Reads one line, without its newline; `kept` is what was read beyond it. `None` at the end.
 async fn read_line<O: Os>(os: &O, fd: i32, kept: &mut Vec<u8>) -> Option<String> {
     loop {

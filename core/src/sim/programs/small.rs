@@ -34,15 +34,7 @@ pub fn init<O: Os>(os: O, argv: Vec<String>, env: Vec<(String, String)>) -> Loca
         catch(&os, &passed);
         let name = words.first().cloned().unwrap_or_default();
         let child = os.fork(move |os: O| -> LocalFut<i32> {
-            Box::pin(async move {
-                let path = env.iter().find(|(n, _)| n == "PATH").map_or(super::DEFAULT_PATH, |(_, v)| v).to_string();
-                let errno = match super::look_up(&os, &words[0], &path) {
-                    Ok(found) => os.exec(&found, &words, &env).await,
-                    Err(errno) => errno,
-                };
-                say(&os, 2, &format!("[FATAL tini (7)] exec {} failed: {errno}", words[0])).await;
-                if errno == Errno::ENOENT { 127 } else { 126 }
-            })
+            Box::pin(async move { super::run_instead(&os, "docker-init", &words, &env).await })
         });
         let Ok(child) = child else {
             say(&os, 2, &format!("[FATAL tini (1)] fork for {name} failed")).await;

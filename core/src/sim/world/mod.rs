@@ -19,7 +19,8 @@ pub(crate) use shim::Shim;
 
 use crate::name::{ChainId, Digest};
 use crate::sim::hub::Hub;
-use crate::sim::kernel::{CapSet, CgroupId, Machine, Overlay, Tree};
+use crate::sim::programs;
+use crate::sim::kernel::{CapSet, CgroupId, Machine, MachineConfig, Overlay, Tree};
 use crate::world::Fault;
 use crate::world::acts::{Capabilities, SnapshotKey};
 use cutaway_userland::Errno;
@@ -38,6 +39,7 @@ pub struct SimWorld(Rc<Inner>);
 
 struct Inner {
     machine: Machine,
+    config: MachineConfig,
     hub: Hub,
     /// Told after every change of a record.
     changed: Notify,
@@ -63,9 +65,13 @@ struct Snapshot {
 }
 
 impl SimWorld {
-    pub fn new(machine: Machine) -> SimWorld {
+    /// A machine of this make, with the programs of the userland and of the hub known to it.
+    pub fn new(config: MachineConfig) -> SimWorld {
+        let machine = Machine::new(config.clone());
+        programs::install(&machine);
         SimWorld(Rc::new(Inner {
             machine,
+            config,
             hub: Hub::default(),
             changed: Notify::default(),
             kept: RefCell::default(),

@@ -55,7 +55,7 @@ impl Queries for SimWorld {
     }
 
     fn host(&self) -> HostFacts {
-        let config = self.machine().config();
+        let config = &self.0.config;
         HostFacts {
             name: config.hostname.clone(),
             operating_system: "Cutaway (simulated)".into(),
@@ -212,7 +212,7 @@ impl Queries for SimWorld {
         Ok(Usage {
             cpu: used.cpu,
             memory: used.memory,
-            memory_limit: used.memory_limit.unwrap_or(self.machine().config().memory),
+            memory_limit: used.memory_limit.unwrap_or(self.0.config.memory),
             pids: used.pids,
             received,
             sent,

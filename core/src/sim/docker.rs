@@ -1,0 +1,263 @@
+//! The `docker` program of the simulated host: an ordinary program there, whose process the engine runs in. It
+//! reads its words, and reaches its user's streams and files by its own system calls.
+
+use crate::cli;
+use crate::engine::{Ctx, execute};
+use crate::sim::kernel::{Runner, SimOs};
+use crate::sim::world::SimWorld;
+use crate::world::{Client, Fault, FileFacts, LocalFut, Stream, Watched, Watcher};
+use cutaway_userland::os::{Disposition, Fd, FileKind, OpenFlags, Os, Signal, Stat, TtyMode, WindowSize};
+use cutaway_userland::{Errno, io};
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+
+/// What all docker commands of a session share.
+#[derive(Clone)]
+pub struct Station {
+    pub world: SimWorld,
+    /// What sees each act.
+    pub watchers: Rc<RefCell<Vec<Rc<dyn Watcher>>>>,
+    /// How many acts, and how many commands, there have been.
+    pub steps: Rc<Cell<u64>>,
+    pub commands: Rc<Cell<u64>>,
+}
+
+impl Station {
+    pub fn new(world: SimWorld) -> Station {
+        Station { world, watchers: Rc::default(), steps: Rc::default(), commands: Rc::default() }
+    }
+
+    /// The program, for the machine to know.
+    pub fn program(&self) -> Runner {
+        let station = self.clone();
+        Rc::new(move |os, argv, env| Box::pin(docker(station.clone(), os, argv, env)))
+    }
+}
+
+async fn docker(station: Station, os: SimOs, argv: Vec<String>, env: Vec<(String, String)>) -> i32 {
+    let called = argv.first().and_then(|w| w.rsplit('/').next()).unwrap_or("docker");
+    let mut words: Vec<String> = argv.get(1..).unwrap_or(&[]).to_vec();
+    if called == "docker-compose" {
+        words.insert(0, "compose".into());
+    }
+    let client = Rc::new(Caller::new(os, env));
+    match cli::parse(&words) {
+        Err(usage) => {
+            client.write(usage.stream, usage.text.as_bytes()).await;
+            usage.status
+        }
+        Ok(invocation) => {
+            let number = station.commands.get();
+            station.commands.set(number + 1);
+            let line = format!("docker {}", words.join(" "));
+            let watchers = station.watchers.borrow().clone();
+            let watched = Watched::new(station.world, watchers, number, line.trim_end(), station.steps);
+            execute(&Ctx { watched, client }, &invocation).await
+        }
+    }
+}
+
+/// The signals that a command may want to hear of.
+const HEARD: [Signal; 5] = [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT, Signal::WINCH];
+
+/// The side of the one who typed the command.
+#[derive(Clone)]
+struct Caller {
+    os: SimOs,
+    env: Rc<Vec<(String, String)>>,
+    broken: Rc<Cell<bool>>,
+    hears: Rc<Cell<bool>>,
+}
+
+impl Caller {
+    fn new(os: SimOs, env: Vec<(String, String)>) -> Caller {
+        // Writing to nobody is told by `broken` instead.
+        let _ = os.sigaction(Signal::PIPE, Disposition::Ignore);
+        Caller { os, env: Rc::new(env), broken: Rc::default(), hears: Rc::default() }
+    }
+}
+
+fn number(stream: Stream) -> Fd {
+    match stream {
+        Stream::In => 0,
+        Stream::Out => 1,
+        Stream::Err => 2,
+    }
+}
+
+fn fault(what: &str, path: &str) -> impl Fn(Errno) -> Fault {
+    let what = format!("{what} {path}");
+    move |errno| Fault::errno(errno, what.clone())
+}
+
+/// Lets others run first: who waits for the signal that cut a call short must get to take it.
+async fn give_way() {
+    let mut waited = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+fn facts(stat: &Stat, target: Option<String>) -> FileFacts {
+    FileFacts {
+        kind: stat.kind,
+        mode: stat.mode,
+        uid: stat.uid,
+        gid: stat.gid,
+        size: stat.size,
+        mtime: stat.mtime.as_secs(),
+        target,
+    }
+}
+
+async fn write_to(os: &SimOs, path: &str, flags: OpenFlags, bytes: &[u8], mode: u32) -> Result<(), Errno> {
+    let fd = os.open(path, flags, mode).await?;
+    let written = io::write_all(os, fd, bytes).await;
+    let _ = os.close(fd);
+    written
+}
+
+/// Writes beside the file and renames; what is no regular file (`/dev/null`, a link) is written to itself.
+async fn replace_file(os: &SimOs, path: &str, bytes: &[u8], mode: u32) -> Result<(), Errno> {
+    if os.lstat(path).is_ok_and(|stat| stat.kind != FileKind::Regular) {
+        return write_to(os, path, OpenFlags::CREATE, bytes, mode).await;
+    }
+    let beside = format!("{path}.tmp{}", os.pid());
+    let written = write_to(os, &beside, OpenFlags::CREATE, bytes, mode).await;
+    let result = written.and_then(|()| os.chmod(&beside, mode)).and_then(|()| os.rename(&beside, path));
+    if result.is_err() {
+        let _ = os.unlink(&beside);
+    }
+    result
+}
+
+impl Client for Caller {
+    fn write(&self, to: Stream, bytes: &[u8]) -> LocalFut<()> {
+        let (caller, bytes) = (self.clone(), bytes.to_vec());
+        Box::pin(async move {
+            let mut rest = bytes.as_slice();
+            while !rest.is_empty() {
+                match caller.os.write(number(to), rest).await {
+                    Ok(count) => rest = &rest[count.min(rest.len())..],
+                    Err(Errno::EINTR) => give_way().await,
+                    Err(_) => {
+                        caller.broken.set(caller.broken.get() || to == Stream::Out);
+                        return;
+                    }
+                }
+            }
+        })
+    }
+
+    fn broken(&self) -> bool {
+        self.broken.get()
+    }
+
+    fn read(&self, max: usize) -> LocalFut<Result<Vec<u8>, Fault>> {
+        let os = self.os.clone();
+        Box::pin(async move {
+            loop {
+                match os.read(0, max).await {
+                    Err(Errno::EINTR) => give_way().await,
+                    other => return other.map_err(fault("read", "standard input")),
+                }
+            }
+        })
+    }
+
+    fn is_tty(&self, stream: Stream) -> bool {
+        self.os.is_tty(number(stream))
+    }
+
+    fn window_size(&self) -> Option<WindowSize> {
+        [1, 0, 2].into_iter().find_map(|fd| self.os.window_size(fd).ok())
+    }
+
+    fn set_raw(&self, raw: bool) {
+        let mode = if raw { TtyMode::Raw } else { TtyMode::Cooked };
+        let _ = self.os.set_tty_mode(0, mode);
+    }
+
+    fn signal(&self) -> LocalFut<Signal> {
+        let caller = self.clone();
+        Box::pin(async move {
+            if !caller.hears.replace(true) {
+                for signal in HEARD {
+                    let _ = caller.os.sigaction(signal, Disposition::Catch);
+                }
+            }
+            match caller.os.take_signal() {
+                Some(signal) => signal,
+                None => caller.os.pause().await,
+            }
+        })
+    }
+
+    fn env(&self, name: &str) -> Option<String> {
+        self.env.iter().rev().find(|(n, _)| n == name).map(|(_, value)| value.clone())
+    }
+
+    fn cwd(&self) -> String {
+        self.os.cwd().unwrap_or_else(|_| "/".into())
+    }
+
+    fn uid(&self) -> u32 {
+        self.os.ids().euid
+    }
+
+    fn read_file(&self, path: &str) -> LocalFut<Result<Vec<u8>, Fault>> {
+        let (os, path) = (self.os.clone(), path.to_string());
+        Box::pin(async move { io::read_file(&os, &path).await.map_err(fault("open", &path)) })
+    }
+
+    fn write_file(&self, path: &str, bytes: &[u8], mode: u32) -> LocalFut<Result<(), Fault>> {
+        let (os, path, bytes) = (self.os.clone(), path.to_string(), bytes.to_vec());
+        Box::pin(async move { replace_file(&os, &path, &bytes, mode).await.map_err(fault("open", &path)) })
+    }
+
+    fn append_file(&self, path: &str, bytes: &[u8]) -> LocalFut<Result<(), Fault>> {
+        let (os, path, bytes) = (self.os.clone(), path.to_string(), bytes.to_vec());
+        Box::pin(async move {
+            write_to(&os, &path, OpenFlags::APPEND, &bytes, 0o644).await.map_err(fault("open", &path))
+        })
+    }
+
+    fn make_directory(&self, path: &str, mode: u32) -> LocalFut<Result<(), Fault>> {
+        let made = self.os.mkdir(path, mode).map_err(fault("mkdir", path));
+        Box::pin(std::future::ready(made))
+    }
+
+    fn make_symlink(&self, target: &str, path: &str) -> LocalFut<Result<(), Fault>> {
+        let made = self.os.symlink(target, path).map_err(fault("symlink", path));
+        Box::pin(std::future::ready(made))
+    }
+
+    fn remove_file(&self, path: &str) -> LocalFut<Result<(), Fault>> {
+        let removed = self.os.unlink(path).map_err(fault("remove", path));
+        Box::pin(std::future::ready(removed))
+    }
+
+    fn read_directory(&self, path: &str) -> LocalFut<Result<Vec<String>, Fault>> {
+        let read = self.os.read_dir(path).map_err(fault("open", path));
+        Box::pin(std::future::ready(read.map(|all| all.into_iter().map(|entry| entry.name).collect())))
+    }
+
+    fn facts(&self, path: &str) -> LocalFut<Result<Option<FileFacts>, Fault>> {
+        let found = match self.os.lstat(path) {
+            Ok(stat) if stat.kind == FileKind::Symlink => {
+                self.os.read_link(path).map(|target| Some(facts(&stat, Some(target)))).map_err(fault("readlink", path))
+            }
+            Ok(stat) => Ok(Some(facts(&stat, None))),
+            Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(None),
+            Err(errno) => Err(fault("stat", path)(errno)),
+        };
+        Box::pin(std::future::ready(found))
+    }
+}

@@ -1,0 +1,63 @@
+//! The simulated host as a learner finds it: its disk, its way to the outside, the tools on it.
+
+use crate::layer::EntryKind;
+use crate::sim::hub::{Files, host_tools};
+use crate::sim::kernel::{Machine, TreeEntry, TreeKind};
+use cutaway_userland::os::Result;
+use std::net::{IpAddr, Ipv4Addr};
+use std::rc::Rc;
+use std::time::Duration;
+
+pub const HOME: &str = "/root";
+
+const OS_RELEASE: &str = "PRETTY_NAME=\"Cutaway\"\nNAME=\"Cutaway\"\nID=cutaway\nID_LIKE=debian\n";
+
+/// What is on the disk.
+fn disk(hostname: &str) -> Files {
+    host_tools()
+        .program("usr/bin/docker", "docker")
+        .link("usr/bin/docker-compose", "docker")
+        .program("usr/bin/docker-init", "docker-init")
+        .program("usr/bin/sudo", "sudo")
+        .text("etc/os-release", OS_RELEASE)
+        .text("etc/hostname", &format!("{hostname}\n"))
+        .text("etc/hosts", &format!("127.0.0.1\tlocalhost\n127.0.1.1\t{hostname}\n"))
+        .text("etc/resolv.conf", "nameserver 10.0.2.3\n")
+        .folder("var/lib/docker", 0o710)
+        .folders("var/lib/docker/overlay2 var/lib/docker/volumes var/lib/docker/containers")
+}
+
+/// Puts the disk's files in place and connects the host to the outside.
+pub fn furnish(machine: &Machine, hostname: &str) -> Result<()> {
+    let now = machine.now();
+    let files = disk(hostname);
+    let entries = files.entries(now.as_secs()).map(|(entry, bytes)| TreeEntry {
+        path: entry.path.clone(),
+        mode: entry.mode,
+        uid: entry.uid,
+        gid: entry.gid,
+        mtime: Duration::from_secs(entry.mtime),
+        kind: match entry.kind {
+            EntryKind::Directory => TreeKind::Directory { opaque: false },
+            EntryKind::Symlink(to) => TreeKind::Symlink(to),
+            _ => TreeKind::File(Rc::new(bytes.to_vec())),
+        },
+    });
+    // The kernel's own file systems are mounted already.
+    let mounted = ["proc", "sys", "dev", "tmp", "run"];
+    let entries: Vec<TreeEntry> = entries.filter(|e| !mounted.contains(&e.path.as_str())).collect();
+    machine.import(Machine::INIT, "/", entries)?;
+    connect(machine)
+}
+
+/// An outside with a router, and a cable to it: what a small virtual machine has.
+fn connect(machine: &Machine) -> Result<()> {
+    let (host, outside) = (machine.host_network(), machine.new_network());
+    machine.set_up(&host, "lo", true)?;
+    machine.add_veth((&host, "eth0"), (&outside, "eth0"))?;
+    machine.add_address(&host, "eth0", IpAddr::V4(Ipv4Addr::new(10, 0, 2, 15)), 24)?;
+    machine.add_address(&outside, "eth0", IpAddr::V4(Ipv4Addr::new(10, 0, 2, 2)), 24)?;
+    machine.set_up(&host, "eth0", true)?;
+    machine.set_up(&outside, "eth0", true)?;
+    machine.add_default_route(&host, Ipv4Addr::new(10, 0, 2, 2))
+}

@@ -1,0 +1,423 @@
+//! The driver of the simulated machine, for the page, the terminal and the tests: a host with a shell on a
+//! terminal, scripts, time, files, the steps and stages of all docker commands, and the log of inputs.
+//!
+//! Time is the driver's policy. Interactively the clock moves only by [`Session::tick`]; a script jumps to the
+//! next timer whenever everything waits. Everything that comes from outside is an entry of the log, and
+//! [`Session::replay`] of that log is the same session again, byte for byte.
+
+mod host;
+mod log;
+mod recorder;
+mod stage;
+
+pub use log::{Config, Entry, Input, Log};
+pub use recorder::Moment;
+
+use crate::name::Digest;
+use crate::sim::docker::Station;
+use crate::sim::kernel::{self, ExitWatch, Machine, MachineConfig, NamespaceChoice, PtyMaster, Spawn, StdStream};
+use crate::sim::kernel::{TreeKind, machine::ExitInfo};
+use crate::sim::world::SimWorld;
+use crate::view::stage::Stage;
+use crate::world::{Kind, LocalFut, Queries, Watcher};
+use cutaway_userland::Errno;
+use cutaway_userland::os::{Os, Pid, Program, Signal, WindowSize};
+use recorder::Recorder;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Turns of the machine in one slice of work: what is counted in the log.
+const SLICE: u64 = 2000;
+
+/// What a session is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// There is work left that can be done at once.
+    Busy,
+    /// Everything waits, the first of it until this time since the epoch.
+    Sleeping(Duration),
+    /// Everything waits for input.
+    Idle,
+}
+
+/// A simulated machine with somebody at its terminal.
+pub struct Session {
+    world: SimWorld,
+    station: Station,
+    recorder: Rc<Recorder>,
+    tty: PtyMaster,
+    shell: Cell<Option<(Pid, ExitWatch)>>,
+    /// How far the clock may go.
+    target: Cell<Duration>,
+    /// Slices since the last input; `None` once all work was done.
+    slices: Cell<Option<u64>>,
+    log: RefCell<Log>,
+    transcript: RefCell<Vec<u8>>,
+    unread: RefCell<Vec<u8>>,
+}
+
+impl Session {
+    /// A machine that has just been switched on, with the shell's first prompt.
+    pub fn new(config: Config) -> Session {
+        let defaults = MachineConfig::default();
+        let made = MachineConfig { epoch: config.start, seed: config.seed, ..defaults };
+        let hostname = made.hostname.clone();
+        let world = SimWorld::new(made);
+        let machine = world.machine().clone();
+        let station = Station::new(world.clone());
+        machine.register_program("docker", station.program());
+        let sudo: Program<kernel::SimOs> = sudo;
+        machine.register_program("sudo", Rc::new(move |os, argv, env| sudo(os, argv, env)));
+        let furnished = host::furnish(&machine, &hostname);
+        debug_assert_eq!(furnished, Ok(()), "the host's disk and network could not be made");
+        let recorder = Rc::new(Recorder::new(world.clone()));
+        station.watchers.borrow_mut().push(recorder.clone());
+        let tty = machine.open_pty(WindowSize { rows: config.rows, columns: config.columns });
+        let session = Session {
+            target: Cell::new(machine.now()),
+            world,
+            station,
+            recorder,
+            tty,
+            shell: Cell::new(None),
+            slices: Cell::new(Some(0)),
+            log: RefCell::new(Log::new(config)),
+            transcript: RefCell::default(),
+            unread: RefCell::default(),
+        };
+        session.start_shell();
+        session
+    }
+
+    pub fn world(&self) -> &SimWorld {
+        &self.world
+    }
+
+    fn machine(&self) -> &Machine {
+        self.world.machine()
+    }
+
+    /// Puts something more around each act of the commands that begin from now on: a pause, a failure.
+    pub fn add_watcher(&self, watcher: Rc<dyn Watcher>) {
+        self.station.watchers.borrow_mut().push(watcher);
+    }
+
+    // Steps and stages.
+
+    /// The steps of all commands, from number `from` on, each with the stage after it.
+    pub fn steps(&self, from: usize) -> Vec<Rc<Moment>> {
+        self.recorder.since(from)
+    }
+
+    pub fn step_count(&self) -> usize {
+        self.recorder.len()
+    }
+
+    /// The stage as it is now.
+    pub fn stage(&self) -> Rc<Stage> {
+        self.recorder.stage()
+    }
+
+    // Inputs. Each is noted in the log.
+
+    fn note(&self, input: Input) {
+        self.log.borrow_mut().push(self.slices.get(), input);
+        self.slices.set(Some(0));
+    }
+
+    /// Types at the terminal.
+    pub fn input(&self, bytes: &[u8]) {
+        self.note(Input::Keys(bytes.to_vec()));
+        if self.shell_has_ended() {
+            self.start_shell();
+        }
+        self.tty.write(bytes);
+    }
+
+    /// Lets the clock go on by `time`; [`Session::run`] does what becomes due on the way.
+    pub fn tick(&self, time: Duration) {
+        self.note(Input::Tick(time));
+        self.target.set(self.target.get() + time);
+    }
+
+    pub fn resize(&self, columns: u16, rows: u16) {
+        self.note(Input::Resize { columns, rows });
+        self.tty.resize(WindowSize { rows, columns });
+    }
+
+    /// Writes a file of the host, as the page's editor does.
+    pub fn write_host_file(&self, path: &str, bytes: &[u8]) -> Result<(), Errno> {
+        self.note(Input::File { path: path.to_string(), bytes: bytes.to_vec() });
+        self.machine().write_file(Machine::INIT, path, bytes, 0o644)
+    }
+
+    pub fn read_host_file(&self, path: &str) -> Result<Vec<u8>, Errno> {
+        self.machine().read_file(Machine::INIT, path)
+    }
+
+    // Work.
+
+    /// Works for about `budget` turns at most, as far as the clock may go.
+    pub fn run(&self, budget: u64) -> Activity {
+        for _ in 0..budget.div_ceil(SLICE).max(1) {
+            if self.slice() {
+                return match self.machine().next_timer() {
+                    Some(time) => Activity::Sleeping(time),
+                    None => Activity::Idle,
+                };
+            }
+        }
+        Activity::Busy
+    }
+
+    /// One slice of work; whether nothing is left to do before the clock may go further.
+    fn slice(&self) -> bool {
+        let activity = self.machine().run(SLICE);
+        self.collect();
+        let quiet = match activity {
+            kernel::Activity::Busy => false,
+            kernel::Activity::Waiting(_) => match self.machine().next_timer().filter(|t| *t <= self.target.get()) {
+                Some(time) => {
+                    self.machine().advance_to(time);
+                    false
+                }
+                None => {
+                    self.machine().advance_to(self.target.get());
+                    true
+                }
+            },
+        };
+        self.slices.set(if quiet { None } else { self.slices.get().map(|n| n + 1).or(Some(1)) });
+        quiet
+    }
+
+    fn settle(&self) {
+        while !self.slice() {}
+    }
+
+    /// Takes over what was printed.
+    fn collect(&self) {
+        self.print(&self.tty.take_output());
+    }
+
+    fn print(&self, bytes: &[u8]) {
+        self.transcript.borrow_mut().extend_from_slice(bytes);
+        self.unread.borrow_mut().extend_from_slice(bytes);
+    }
+
+    /// What was printed since the last call.
+    pub fn take_output(&self) -> Vec<u8> {
+        self.collect();
+        std::mem::take(&mut *self.unread.borrow_mut())
+    }
+
+    /// When the next thing is due that waits for the clock: what the page offers to skip to.
+    pub fn next_timer(&self) -> Option<Duration> {
+        self.machine().next_timer()
+    }
+
+    pub fn now(&self) -> Duration {
+        self.machine().now()
+    }
+
+    // Processes on the host.
+
+    fn spawn(&self, stdio: [StdStream; 3]) -> Result<Pid, Errno> {
+        let inherit = NamespaceChoice::Inherit;
+        self.machine().spawn(Spawn {
+            parent: Machine::INIT,
+            mount: inherit,
+            pid: inherit,
+            network: inherit,
+            uts: inherit,
+            ipc: inherit,
+            user: inherit,
+            cgroup_namespace: inherit,
+            cgroup: Machine::ROOT_CGROUP,
+            stdio,
+            session: true,
+            root_of: None,
+        })
+    }
+
+    fn environment(&self, terminal: bool) -> Vec<(String, String)> {
+        let mut env = vec![
+            ("HOME", host::HOME),
+            ("LANG", "C.UTF-8"),
+            ("LOGNAME", "root"),
+            ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+            ("PWD", host::HOME),
+            ("SHELL", "/bin/bash"),
+            ("USER", "root"),
+        ];
+        if terminal {
+            env.push(("TERM", "xterm-256color"));
+        }
+        env.into_iter().map(|(n, v)| (n.to_string(), v.to_string())).collect()
+    }
+
+    fn start_shell(&self) {
+        let end = || StdStream::Pty(self.tty.clone());
+        let started = self.spawn([end(), end(), end()]).and_then(|pid| {
+            let _ = self.machine().os(pid).chdir(host::HOME);
+            self.machine().exec(pid, "/bin/bash", &["bash".to_string()], &self.environment(true))?;
+            Ok(pid)
+        });
+        match started {
+            Ok(pid) => self.shell.set(self.machine().watch_exit(pid).map(|watch| (pid, watch))),
+            Err(errno) => self.print(format!("bash: {errno}\r\n").as_bytes()),
+        }
+    }
+
+    fn shell_has_ended(&self) -> bool {
+        let shell = self.shell.take();
+        let ended = shell.as_ref().is_none_or(|(_, watch)| watch.now().is_some());
+        self.shell.set(shell);
+        ended
+    }
+
+    /// Runs a shell script to its end, as `sh script` does outside of a terminal, and gives its exit status.
+    /// Whenever everything waits, the clock jumps to what is due next. `each` is given output as it comes.
+    pub fn script(&self, text: &str, mut each: impl FnMut(&[u8])) -> i32 {
+        self.settle();
+        self.note(Input::Script(text.to_string()));
+        let path = format!("{}/.script", host::HOME);
+        if self.machine().write_file(Machine::INIT, &path, text.as_bytes(), 0o644).is_err() {
+            return 126;
+        }
+        let status = match self.begin_script(&path) {
+            Ok((pid, watch, output)) => self.follow(pid, &watch, &output, &mut each),
+            Err(errno) => {
+                let line = format!("bash: {errno}\n");
+                self.print(line.as_bytes());
+                each(line.as_bytes());
+                126
+            }
+        };
+        let _ = self.machine().remove_all(Machine::INIT, &path);
+        self.target.set(self.target.get().max(self.machine().now()));
+        self.settle();
+        status
+    }
+
+    fn begin_script(&self, path: &str) -> Result<(Pid, ExitWatch, Rc<RefCell<Vec<u8>>>), Errno> {
+        let (read, write) = self.machine().pipe();
+        let out = || StdStream::Fd(Machine::INIT, write);
+        let spawned = self.spawn([StdStream::Null, out(), out()]);
+        let _ = self.machine().os(Machine::INIT).close(write);
+        let pid = spawned?;
+        self.machine().os(pid).chdir(host::HOME)?;
+        let argv = ["bash".to_string(), path.to_string()];
+        self.machine().exec(pid, "/bin/bash", &argv, &self.environment(false))?;
+        let watch = self.machine().watch_exit(pid).ok_or(Errno::ESRCH)?;
+        let output = Rc::new(RefCell::new(Vec::new()));
+        let (os, kept) = (self.machine().os(Machine::INIT), output.clone());
+        self.machine().spawn_task(Box::pin(async move {
+            while let Ok(bytes) = os.read(read, 65536).await {
+                if bytes.is_empty() {
+                    break;
+                }
+                kept.borrow_mut().extend(bytes);
+            }
+            let _ = os.close(read);
+        }));
+        Ok((pid, watch, output))
+    }
+
+    fn follow(
+        &self,
+        pid: Pid,
+        watch: &ExitWatch,
+        output: &Rc<RefCell<Vec<u8>>>,
+        each: &mut impl FnMut(&[u8]),
+    ) -> i32 {
+        let mut pass = |output: &Rc<RefCell<Vec<u8>>>| {
+            let bytes = std::mem::take(&mut *output.borrow_mut());
+            if !bytes.is_empty() {
+                self.print(&bytes);
+                each(&bytes);
+            }
+        };
+        loop {
+            let activity = self.machine().run(SLICE);
+            pass(output);
+            if let (Some(ExitInfo { status, .. }), kernel::Activity::Waiting(_)) = (watch.now(), activity) {
+                return status.code();
+            }
+            match activity {
+                kernel::Activity::Busy => {}
+                kernel::Activity::Waiting(_) => match self.machine().next_timer() {
+                    Some(time) => self.machine().advance_to(time),
+                    None => {
+                        let line = "cutaway: the script waits for something that can't come; ended\n";
+                        self.print(line.as_bytes());
+                        each(line.as_bytes());
+                        let _ = self.machine().kill(pid, Signal::KILL);
+                    }
+                },
+            }
+        }
+    }
+
+    // The log.
+
+    /// The inputs so far.
+    pub fn log(&self) -> Log {
+        self.log.borrow().clone()
+    }
+
+    /// Lives a log again.
+    pub fn replay(log: &Log) -> Session {
+        let session = Session::new(log.config.clone());
+        for entry in &log.entries {
+            match entry.slices {
+                None => session.settle(),
+                Some(count) => (0..count).for_each(|_| drop(session.slice())),
+            }
+            match &entry.input {
+                Input::Keys(bytes) => session.input(bytes),
+                Input::Tick(time) => session.tick(*time),
+                Input::Script(text) => drop(session.script(text, |_| {})),
+                Input::File { path, bytes } => drop(session.write_host_file(path, bytes)),
+                Input::Resize { columns, rows } => session.resize(*columns, *rows),
+            }
+        }
+        session.settle();
+        session
+    }
+
+    /// One digest of the whole state: records, content, files of the host, processes, time and what was printed.
+    pub fn digest(&self) -> Digest {
+        self.collect();
+        let mut text = String::new();
+        let memory = self.world.memory();
+        for kind in Kind::ALL {
+            for key in memory.keys(kind) {
+                let value = memory.get(kind, &key).map(|v| v.to_string()).unwrap_or_default();
+                text += &format!("{} {key} {value}\n", kind.name());
+            }
+        }
+        text += &format!("{:?}\n", self.world.blobs());
+        for file in self.machine().export(Machine::INIT, "/").unwrap_or_default() {
+            let kind = match &file.kind {
+                TreeKind::File(bytes) => Digest::of(bytes).to_string(),
+                other => format!("{other:?}"),
+            };
+            text += &format!("{} {:o} {} {} {:?} {kind}\n", file.path, file.mode, file.uid, file.gid, file.mtime);
+        }
+        for process in self.machine().processes(Machine::INIT) {
+            text += &format!("{} {} {} {:?}\n", process.pid, process.parent, process.state, process.args);
+        }
+        text += &format!("{:?} {}", self.machine().now(), Digest::of(&self.transcript.borrow()));
+        Digest::of(text.as_bytes())
+    }
+}
+
+/// `sudo`: the learner is root already.
+fn sudo(os: kernel::SimOs, argv: Vec<String>, env: Vec<(String, String)>) -> LocalFut<i32> {
+    Box::pin(async move {
+        let words: Vec<String> = argv.into_iter().skip(1).skip_while(|w| w.starts_with('-')).collect();
+        crate::sim::programs::run_instead(&os, "sudo", &words, &env).await
+    })
+}

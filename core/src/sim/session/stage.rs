@@ -1,0 +1,208 @@
+//! Builds the stage from the records and the machine. What has not changed since the last one is the same
+//! object again, so that a stage per step costs little.
+
+use crate::container::ContainerRecord;
+use crate::image::{ImageRecord, TagRecord};
+use crate::name::Reference;
+use crate::network::NetworkRecord;
+use crate::sim::world::{Memory, SimWorld};
+use crate::view::stage::*;
+use crate::volume::VolumeRecord;
+use crate::world::{ChangeKind, Kind, Queries};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// The most changed paths of a container that are shown.
+const MOST_CHANGES: usize = 500;
+
+#[derive(Default)]
+pub struct StageBuilder {
+    seen: Memory,
+    last: Rc<Stage>,
+}
+
+impl StageBuilder {
+    pub fn build(&mut self, world: &SimWorld) -> Rc<Stage> {
+        let now = world.memory();
+        let same = |kind: Kind| now.same(&self.seen, kind);
+        let images_same = same(Kind::Image) && same(Kind::Tag);
+        let images = if images_same { self.last.images.clone() } else { share(&self.last.images, images(&now)) };
+        let registries = match images_same {
+            true => self.last.registries.clone(),
+            false => share(&self.last.registries, registries(&now)),
+        };
+        let networks = match same(Kind::Network) {
+            true => self.last.networks.clone(),
+            false => share(&self.last.networks, networks(&now)),
+        };
+        let containers = share(&self.last.containers, containers(&now, world));
+        let volumes = share(&self.last.volumes, volumes(&now, world));
+        let stage = Stage { registries, images, containers, volumes, networks };
+        if stage != *self.last {
+            self.last = Rc::new(stage);
+        }
+        self.seen = now;
+        self.last.clone()
+    }
+}
+
+/// The fresh views, each replaced by the old object where it is equal.
+fn share<T: PartialEq>(old: &[Rc<T>], fresh: Vec<T>) -> Vec<Rc<T>> {
+    let keep = |view: T| old.iter().find(|o| ***o == view).cloned().unwrap_or_else(|| Rc::new(view));
+    fresh.into_iter().map(keep).collect()
+}
+
+fn familiar(name: &str) -> String {
+    Reference::parse(name).map_or_else(|_| name.to_string(), |reference| reference.familiar())
+}
+
+fn images(memory: &Memory) -> Vec<ImageView> {
+    let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for tag in memory.list::<TagRecord>().iter().filter(|tag| !tag.name.contains('@')) {
+        names.entry(tag.image.to_string()).or_default().push(familiar(&tag.name));
+    }
+    let mut records = memory.list::<ImageRecord>();
+    records.sort_by_key(|image| (image.last_tagged, image.created));
+    let view = |image: &ImageRecord| {
+        let mut made_by = image.history.iter().filter(|h| !h.empty_layer);
+        let layers = image.layers.iter().map(|layer| LayerView {
+            chain: layer.chain.to_string(),
+            diff_id: layer.diff_id.to_string(),
+            size: layer.size,
+            created_by: made_by.next().map(|h| h.created_by.clone()).unwrap_or_default(),
+        });
+        ImageView {
+            id: image.id.to_string(),
+            layers: layers.collect(),
+            names: names.remove(&image.id.to_string()).unwrap_or_default(),
+            size: image.size(),
+        }
+    };
+    let mut view = view;
+    records.iter().map(&mut view).collect()
+}
+
+/// Registries that some image's name speaks of.
+fn registries(memory: &Memory) -> Vec<RegistryView> {
+    let mut hosts: BTreeMap<String, BTreeMap<String, Vec<String>>> = BTreeMap::new();
+    for tag in memory.list::<TagRecord>() {
+        let Some((host, rest)) = tag.name.split_once('/') else { continue };
+        let Some((repository, name)) = rest.split_once('@').map(|(r, _)| (r, "")).or(rest.rsplit_once(':')) else {
+            continue;
+        };
+        let tags = hosts.entry(host.to_string()).or_default().entry(repository.to_string()).or_default();
+        if !name.is_empty() {
+            tags.push(name.to_string());
+        }
+    }
+    let repositories = |all: BTreeMap<String, Vec<String>>| {
+        all.into_iter().map(|(name, tags)| RepositoryView { name, tags }).collect()
+    };
+    hosts.into_iter().map(|(host, all)| RegistryView { host, repositories: repositories(all) }).collect()
+}
+
+fn networks(memory: &Memory) -> Vec<NetworkView> {
+    let mut records = memory.list::<NetworkRecord>();
+    records.sort_by_key(|network| network.created);
+    let text = |value: Option<String>| value.unwrap_or_default();
+    records
+        .into_iter()
+        .map(|network| NetworkView {
+            subnet: text(network.subnet.map(|s| s.to_string())),
+            gateway: text(network.gateway.map(|g| g.to_string())),
+            driver: network.driver.name().to_string(),
+            id: network.id,
+            name: network.name,
+        })
+        .collect()
+}
+
+fn volumes(memory: &Memory, world: &SimWorld) -> Vec<VolumeView> {
+    let mut records = memory.list::<VolumeRecord>();
+    records.sort_by_key(|volume| volume.created);
+    let view = |volume: VolumeRecord| VolumeView {
+        size: world.volume_size(&volume.name),
+        anonymous: volume.anonymous,
+        name: volume.name,
+    };
+    records.into_iter().map(view).collect()
+}
+
+fn containers(memory: &Memory, world: &SimWorld) -> Vec<ContainerView> {
+    let mut records = memory.list::<ContainerRecord>();
+    records.sort_by_key(|container| container.created);
+    let mut layers: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for image in memory.list::<ImageRecord>() {
+        layers.insert(image.id.to_string(), image.chains().iter().map(ToString::to_string).collect());
+    }
+    records.iter().map(|record| container(record, world, &layers)).collect()
+}
+
+fn container(record: &ContainerRecord, world: &SimWorld, layers: &BTreeMap<String, Vec<String>>) -> ContainerView {
+    let changes = world.overlay(&record.snapshot).map(|overlay| overlay.changes()).unwrap_or_default();
+    let letter = |kind: ChangeKind| match kind {
+        ChangeKind::Modified => 'C',
+        ChangeKind::Added => 'A',
+        ChangeKind::Deleted => 'D',
+    };
+    let state = record.state.status.name().to_string();
+    ContainerView {
+        id: record.id.clone(),
+        name: record.name.clone(),
+        image: record.image_name.clone(),
+        image_id: record.image.to_string(),
+        status: match state.as_str() {
+            "running" => "Up".to_string(),
+            "paused" => "Up (Paused)".to_string(),
+            "exited" => format!("Exited ({})", record.state.exit_code),
+            "restarting" => format!("Restarting ({})", record.state.exit_code),
+            "created" => "Created".to_string(),
+            other => other.to_string(),
+        },
+        state,
+        exit_code: record.state.exit_code,
+        health: record.state.health.as_ref().map(|h| h.status.name().to_string()).unwrap_or_default(),
+        command: [record.path.clone()].into_iter().chain(record.args.iter().cloned()).collect(),
+        layers: layers.get(&record.image.to_string()).cloned().unwrap_or_default(),
+        changes: changes.into_iter().take(MOST_CHANGES).map(|c| (letter(c.kind), c.path)).collect(),
+        processes: processes(record, world),
+        networks: record
+            .endpoints
+            .iter()
+            .map(|(name, endpoint)| (name.clone(), endpoint.address.map(|a| a.to_string()).unwrap_or_default()))
+            .collect(),
+        ports: record
+            .ports
+            .iter()
+            .map(|p| PortView {
+                host: p.host_port,
+                container: p.container_port,
+                protocol: p.protocol.name().to_string(),
+            })
+            .collect(),
+        mounts: record
+            .mounts
+            .iter()
+            .map(|m| MountView {
+                kind: m.kind.name().to_string(),
+                source: if m.name.is_empty() { m.source.clone() } else { m.name.clone() },
+                target: m.destination.clone(),
+                read_only: !m.writable,
+            })
+            .collect(),
+        memory_limit: record.host.resources.memory.max(0) as u64,
+    }
+}
+
+/// Ids inside the container, and command lines.
+fn processes(record: &ContainerRecord, world: &SimWorld) -> Vec<(i32, String)> {
+    let Some(init) = world.init_pid(&record.id) else { return Vec::new() };
+    let machine = world.machine();
+    let words = |args: &[String], name: &str| if args.is_empty() { name.to_string() } else { args.join(" ") };
+    let mut all: Vec<(i32, String)> = match world.processes(&record.id) {
+        Ok(rows) => rows.iter().map(|p| (machine.pid_in(p.pid, init).unwrap_or(p.pid), words(&p.args, "?"))).collect(),
+        Err(_) => Vec::new(),
+    };
+    all.sort();
+    all
+}
