@@ -224,9 +224,9 @@ impl Client for Caller {
 
     fn append_file(&self, path: &str, bytes: &[u8]) -> LocalFut<Result<(), Fault>> {
         let (os, path, bytes) = (self.os.clone(), path.to_string(), bytes.to_vec());
-        Box::pin(async move {
-            write_to(&os, &path, OpenFlags::APPEND, &bytes, 0o644).await.map_err(fault("open", &path))
-        })
+        Box::pin(
+            async move { write_to(&os, &path, OpenFlags::APPEND, &bytes, 0o644).await.map_err(fault("open", &path)) },
+        )
     }
 
     fn make_directory(&self, path: &str, mode: u32) -> LocalFut<Result<(), Fault>> {

@@ -351,7 +351,10 @@ fn nginx(base: &'static str) -> Recipe {
             note("LABEL maintainer=NGINX Docker Maintainers <docker-maint@nginx.com>"),
             note(&format!("ENV {version}")),
             files("RUN /bin/sh -c install nginx # buildkit", server),
-            files("COPY docker-entrypoint.sh / # buildkit", Files::new().script("docker-entrypoint.sh", NGINX_ENTRYPOINT)),
+            files(
+                "COPY docker-entrypoint.sh / # buildkit",
+                Files::new().script("docker-entrypoint.sh", NGINX_ENTRYPOINT),
+            ),
             files(
                 "COPY 10-listen-on-ipv6-by-default.sh /docker-entrypoint.d # buildkit",
                 Files::new().script("docker-entrypoint.d/10-listen-on-ipv6-by-default.sh", ready),
@@ -466,7 +469,10 @@ fn registry() -> Recipe {
             files("RUN /bin/sh -c install registry # buildkit", program),
             note("VOLUME [/var/lib/registry]"),
             note("EXPOSE map[5000/tcp:{}]"),
-            files("COPY docker-entrypoint.sh /entrypoint.sh # buildkit", Files::new().script("entrypoint.sh", REGISTRY_ENTRYPOINT)),
+            files(
+                "COPY docker-entrypoint.sh /entrypoint.sh # buildkit",
+                Files::new().script("entrypoint.sh", REGISTRY_ENTRYPOINT),
+            ),
             note("ENTRYPOINT [\"/entrypoint.sh\"]"),
             note("CMD [\"/etc/docker/registry/config.yml\"]"),
         ],

@@ -102,7 +102,10 @@ fn search(path: &str) -> Response {
         })
         .collect();
     let count = results.len();
-    plain(200, &json!({ "num_pages": 1, "num_results": count, "page": 1, "page_size": 25, "query": term, "results": results }))
+    plain(
+        200,
+        &json!({ "num_pages": 1, "num_results": count, "page": 1, "page_size": 25, "query": term, "results": results }),
+    )
 }
 
 #[cfg(test)]

@@ -68,9 +68,7 @@ pub fn pack(recipe: &Recipe, base: Option<&Packed>) -> Packed {
     })
     .to_string()
     .into_bytes();
-    let descriptor = |kind: &str, bytes: &[u8]| {
-        json!({ "mediaType": kind, "digest": Digest::of(bytes).to_string(), "size": bytes.len() })
-    };
+    let descriptor = |kind: &str, bytes: &[u8]| json!({ "mediaType": kind, "digest": Digest::of(bytes).to_string(), "size": bytes.len() });
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": MANIFEST_TYPE,

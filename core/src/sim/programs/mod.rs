@@ -73,7 +73,8 @@ fn busybox<O: Os>(os: O, argv: Vec<String>, env: Vec<(String, String)>) -> Local
                 0
             }
             "" | "--help" => {
-                let text = "BusyBox: one program that is many. Usage: busybox [function [arguments]...]\n\nFunctions:\n";
+                let text =
+                    "BusyBox: one program that is many. Usage: busybox [function [arguments]...]\n\nFunctions:\n";
                 serve::say(&os, 1, &format!("{text}{list}")).await;
                 0
             }

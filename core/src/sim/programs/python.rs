@@ -139,7 +139,9 @@ fn error(status: u16, message: &str) -> Response {
 
 fn listing<O: Os>(os: &O, place: &str, path: &str) -> Response {
     let title = format!("Directory listing for {}", http::escape(path));
-    let mut page = format!("<!DOCTYPE HTML>\n<html lang=\"en\">\n<head>\n<title>{title}</title>\n</head>\n<body>\n<h1>{title}</h1>\n<hr>\n<ul>\n");
+    let mut page = format!(
+        "<!DOCTYPE HTML>\n<html lang=\"en\">\n<head>\n<title>{title}</title>\n</head>\n<body>\n<h1>{title}</h1>\n<hr>\n<ul>\n"
+    );
     for entry in os.read_dir(place).unwrap_or_default() {
         let mark = match entry.kind {
             FileKind::Directory => "/",

@@ -75,8 +75,10 @@ async fn run<O: Os>(os: O, port: u16) -> i32 {
             for (key, bytes) in changes {
                 keep(&os, &key, bytes.as_deref()).await;
             }
-            let line = format!("response completed http.request.method={} http.request.uri={:?} http.response.status={}",
-                request.method, request.target, answer.status);
+            let line = format!(
+                "response completed http.request.method={} http.request.uri={:?} http.response.status={}",
+                request.method, request.target, answer.status
+            );
             log(&os, "info", &line).await;
             Response { status: answer.status, headers: answer.headers, body: answer.body }
         })

@@ -31,8 +31,14 @@ pub enum Input {
     /// A shell script that was run to its end.
     Script(String),
     /// A file of the host that was edited.
-    File { path: String, bytes: Vec<u8> },
-    Resize { columns: u16, rows: u16 },
+    File {
+        path: String,
+        bytes: Vec<u8>,
+    },
+    Resize {
+        columns: u16,
+        rows: u16,
+    },
 }
 
 /// One input, and when it came.

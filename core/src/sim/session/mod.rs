@@ -270,7 +270,8 @@ impl Session {
         }
     }
 
-    fn shell_has_ended(&self) -> bool {
+    /// Whether the terminal's shell has ended; the next input starts another.
+    pub fn shell_has_ended(&self) -> bool {
         let shell = self.shell.take();
         let ended = shell.as_ref().is_none_or(|(_, watch)| watch.now().is_some());
         self.shell.set(shell);
@@ -325,23 +326,16 @@ impl Session {
         Ok((pid, watch, output))
     }
 
-    fn follow(
-        &self,
-        pid: Pid,
-        watch: &ExitWatch,
-        output: &Rc<RefCell<Vec<u8>>>,
-        each: &mut impl FnMut(&[u8]),
-    ) -> i32 {
-        let mut pass = |output: &Rc<RefCell<Vec<u8>>>| {
-            let bytes = std::mem::take(&mut *output.borrow_mut());
+    fn follow(&self, pid: Pid, watch: &ExitWatch, output: &Rc<RefCell<Vec<u8>>>, each: &mut impl FnMut(&[u8])) -> i32 {
+        let mut pass = |bytes: &[u8]| {
             if !bytes.is_empty() {
-                self.print(&bytes);
-                each(&bytes);
+                self.print(bytes);
+                each(bytes);
             }
         };
         loop {
             let activity = self.machine().run(SLICE);
-            pass(output);
+            pass(&std::mem::take(&mut *output.borrow_mut()));
             if let (Some(ExitInfo { status, .. }), kernel::Activity::Waiting(_)) = (watch.now(), activity) {
                 return status.code();
             }
@@ -350,9 +344,7 @@ impl Session {
                 kernel::Activity::Waiting(_) => match self.machine().next_timer() {
                     Some(time) => self.machine().advance_to(time),
                     None => {
-                        let line = "cutaway: the script waits for something that can't come; ended\n";
-                        self.print(line.as_bytes());
-                        each(line.as_bytes());
+                        pass(b"cutaway: the script waits for something that can't come; ended\n");
                         let _ = self.machine().kill(pid, Signal::KILL);
                     }
                 },
@@ -373,13 +365,22 @@ impl Session {
         for entry in &log.entries {
             match entry.slices {
                 None => session.settle(),
-                Some(count) => (0..count).for_each(|_| drop(session.slice())),
+                Some(count) => {
+                    for _ in 0..count {
+                        session.slice();
+                    }
+                }
             }
             match &entry.input {
                 Input::Keys(bytes) => session.input(bytes),
                 Input::Tick(time) => session.tick(*time),
-                Input::Script(text) => drop(session.script(text, |_| {})),
-                Input::File { path, bytes } => drop(session.write_host_file(path, bytes)),
+                Input::Script(text) => {
+                    session.script(text, |_| {});
+                }
+                // What failed then fails again.
+                Input::File { path, bytes } => {
+                    let _ = session.write_host_file(path, bytes);
+                }
                 Input::Resize { columns, rows } => session.resize(*columns, *rows),
             }
         }

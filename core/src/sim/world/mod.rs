@@ -19,8 +19,8 @@ pub(crate) use shim::Shim;
 
 use crate::name::{ChainId, Digest};
 use crate::sim::hub::Hub;
-use crate::sim::programs;
 use crate::sim::kernel::{CapSet, CgroupId, Machine, MachineConfig, Overlay, Tree};
+use crate::sim::programs;
 use crate::world::Fault;
 use crate::world::acts::{Capabilities, SnapshotKey};
 use cutaway_userland::Errno;

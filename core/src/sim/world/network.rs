@@ -2,12 +2,16 @@
 //! container about them.
 
 use super::{During, SimWorld};
-use crate::sim::kernel::{DnatRule, Machine, NetNsId};
+use crate::sim::kernel::{Answer, DnatRule, Machine, NetNsId, Resolver};
 use crate::world::acts::*;
 use crate::world::{Fault, Performs};
 use cutaway_userland::Errno;
 use cutaway_userland::os::Result as OsResult;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
+use std::rc::Rc;
+
+/// Where a container asks for names.
+const RESOLVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
 
 /// A failure that means that the thing is already as asked is none.
 fn unless(result: OsResult<()>, fine: &[Errno]) -> OsResult<()> {
@@ -97,13 +101,8 @@ impl Performs<RemoveLink> for SimWorld {
 
 impl Performs<PublishPort> for SimWorld {
     async fn perform(&self, act: PublishPort) -> Result<u16, Fault> {
-        let rule = DnatRule {
-            host: act.host,
-            host_port: act.host_port,
-            protocol: act.protocol,
-            to: act.to,
-            port: act.port,
-        };
+        let rule =
+            DnatRule { host: act.host, host_port: act.host_port, protocol: act.protocol, to: act.to, port: act.port };
         self.machine().publish(rule).during(format!("listen on {}:{}", act.host, act.host_port))
     }
 }
@@ -113,6 +112,26 @@ impl Performs<UnpublishPort> for SimWorld {
         self.machine().unpublish(act.host, act.host_port, act.protocol);
         Ok(())
     }
+}
+
+impl Performs<ServeNames> for SimWorld {
+    async fn perform(&self, act: ServeNames) -> Result<(), Fault> {
+        let ns = self.network_of(&act.container)?;
+        // The world keeps the kernel, which keeps the resolver: a weak handle does not keep them all alive.
+        let (world, container) = (Rc::downgrade(&self.0), act.container);
+        let resolver: Resolver = Rc::new(move |name, kind| match world.upgrade() {
+            Some(inner) => answer(&SimWorld(inner), &container, name, kind),
+            None => Answer::Failure,
+        });
+        self.machine().set_resolver(&ns, IpAddr::V4(RESOLVER), resolver);
+        Ok(())
+    }
+}
+
+/// What the embedded name server says. Nobody beyond the simulated networks can be asked.
+fn answer(_world: &SimWorld, _container: &str, _name: &str, _kind: u16) -> Answer {
+    // TODO: names of containers, as soon as the engine answers for them.
+    Answer::NoSuchName
 }
 
 impl Performs<WriteNetworkFiles> for SimWorld {

@@ -176,7 +176,9 @@ impl Performs<ExecIn> for SimWorld {
                 let _ = self.machine().kill(pid, cutaway_userland::os::Signal::KILL);
                 if let Streams::Pipes { input, output } = streams {
                     let host = self.machine().os(Machine::INIT);
-                    input.into_iter().chain(output).for_each(|fd| drop(host.close(fd)));
+                    for fd in input.into_iter().chain(output) {
+                        let _ = host.close(fd);
+                    }
                 }
                 Err(fault)
             }

@@ -6,9 +6,7 @@ use super::{During, ROOT, SimWorld};
 use crate::name::{ChainId, Digest};
 use crate::sim::kernel::{Machine, TreeKind};
 use crate::world::acts::{ExecId, SnapshotKey};
-use crate::world::{
-    Change, Console, Exit, Fault, HostFacts, LocalFut, LogLine, ProcessRow, Queries, Usage,
-};
+use crate::world::{Change, Console, Exit, Fault, HostFacts, LocalFut, LogLine, ProcessRow, Queries, Usage};
 use cutaway_userland::Errno;
 use cutaway_userland::os::{FileKind, Os};
 use std::rc::Rc;

@@ -12,8 +12,30 @@ use cutaway_userland::os::{FileKind, MountFlags, Os, Pid};
 const ADMIN_CALLS: [&str; 4] = ["mount", "umount2", "unshare", "setns"];
 /// What a profile in JSON may allow or refuse, of the system calls this kernel has.
 const KNOWN_CALLS: [&str; 24] = [
-    "bind", "chmod", "chown", "chroot", "connect", "execve", "fork", "kill", "link", "listen", "mkdir", "mknod", "mount",
-    "open", "pipe", "rename", "rmdir", "sethostname", "setuid", "socket", "symlink", "truncate", "umount2", "unlink",
+    "bind",
+    "chmod",
+    "chown",
+    "chroot",
+    "connect",
+    "execve",
+    "fork",
+    "kill",
+    "link",
+    "listen",
+    "mkdir",
+    "mknod",
+    "mount",
+    "open",
+    "pipe",
+    "rename",
+    "rmdir",
+    "sethostname",
+    "setuid",
+    "socket",
+    "symlink",
+    "truncate",
+    "umount2",
+    "unlink",
 ];
 
 impl Performs<Setup> for SimWorld {
@@ -127,9 +149,7 @@ impl Place<'_> {
                 Ok(())
             }
             SetupOp::Mqueue => self.mount_at("mqueue", "/dev/mqueue", "mqueue", SAFE, ""),
-            SetupOp::Shm { size } => {
-                self.mount_at("shm", "/dev/shm", "tmpfs", SAFE, &format!("mode=1777,size={size}"))
-            }
+            SetupOp::Shm { size } => self.mount_at("shm", "/dev/shm", "tmpfs", SAFE, &format!("mode=1777,size={size}")),
             SetupOp::NetworkFile { target } => {
                 let name = target.rsplit('/').next().unwrap_or(target);
                 self.bind_host(&format!("{}/{name}", SimWorld::folder(self.container)), target, false, false)

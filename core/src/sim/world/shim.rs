@@ -102,7 +102,10 @@ struct Listener {
 /// The standard streams on the world's side.
 pub enum Streams {
     /// Descriptors of the host's first process: where to write input, and where output comes from.
-    Pipes { input: Option<Fd>, output: [Fd; 2] },
+    Pipes {
+        input: Option<Fd>,
+        output: [Fd; 2],
+    },
     Terminal(PtyMaster),
 }
 

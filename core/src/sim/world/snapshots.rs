@@ -80,7 +80,9 @@ pub fn from_tar(what: &str, bytes: &[u8], in_layer: bool) -> Result<Vec<TreeEntr
         let next = to_tree(&entry, data, in_layer);
         // The mark of an opaque folder comes as a file of its own: it keeps the folder's owner and mode.
         match (all.iter_mut().rev().find(|e| e.path == next.path), &next.kind) {
-            (Some(folder), TreeKind::Directory { opaque: true }) if matches!(folder.kind, TreeKind::Directory { .. }) => {
+            (Some(folder), TreeKind::Directory { opaque: true })
+                if matches!(folder.kind, TreeKind::Directory { .. }) =>
+            {
                 folder.kind = next.kind;
             }
             _ => all.push(next),

@@ -7,8 +7,8 @@ mod site;
 
 use super::http::{self, Response};
 use super::serve::{catch, listen, say, serve, write_all};
-use cutaway_userland::{Errno, io};
 use cutaway_userland::os::{Address, Fd, LocalFut, OpenFlags, Os, Signal, Status, Wait, WaitFor};
+use cutaway_userland::{Errno, io};
 use site::{Settings, Site};
 use std::rc::Rc;
 
@@ -226,12 +226,7 @@ async fn write_pid<O: Os>(os: &O) {
     }
 }
 
-async fn start_worker<O: Os>(
-    os: &O,
-    settings: &Rc<Settings>,
-    listeners: &[(Fd, u16)],
-    logs: Logs,
-) -> Option<i32> {
+async fn start_worker<O: Os>(os: &O, settings: &Rc<Settings>, listeners: &[(Fd, u16)], logs: Logs) -> Option<i32> {
     let (settings, listeners) = (settings.clone(), listeners.to_vec());
     let pid = os.fork(move |os: O| -> LocalFut<i32> { Box::pin(worker(os, settings, listeners, logs)) });
     match pid {
@@ -282,10 +277,13 @@ async fn answer<O: Os>(os: &O, site: &Site, request: &http::Request) -> Response
 
 /// The page that nginx makes up for an error.
 pub fn error_page(status: u16) -> Response {
-    let title = format!("{status} {}", match status {
-        405 => "Not Allowed",
-        other => http::reason(other),
-    });
+    let title = format!(
+        "{status} {}",
+        match status {
+            405 => "Not Allowed",
+            other => http::reason(other),
+        }
+    );
     let body = format!(
         "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n<hr><center>nginx/{VERSION}</center>\r\n</body>\r\n</html>\r\n"
     );

@@ -156,7 +156,12 @@ async fn site<O: Os>(os: &O, all: &[Directive], base: &Files, http: &[Directive]
     Ok(Site { ports, default, names, files: own, give: given(all), locations })
 }
 
-async fn location<O: Os>(os: &O, at: &Directive, outer: &Files, http: &[Directive]) -> Result<Option<Location>, String> {
+async fn location<O: Os>(
+    os: &O,
+    at: &Directive,
+    outer: &Files,
+    http: &[Directive],
+) -> Result<Option<Location>, String> {
     let (exact, path) = match (at.word(1), at.words.len()) {
         ("=", 3) => (true, at.word(2)),
         ("^~", 3) => (false, at.word(2)),
@@ -336,7 +341,9 @@ fn status_of(errno: cutaway_userland::Errno) -> u16 {
 
 fn listing<O: Os>(os: &O, place: &str, path: &str) -> Response {
     let title = format!("Index of {}", http::escape(path));
-    let mut page = format!("<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<h1>{title}</h1><hr><pre><a href=\"../\">../</a>\r\n");
+    let mut page = format!(
+        "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<h1>{title}</h1><hr><pre><a href=\"../\">../</a>\r\n"
+    );
     for entry in os.read_dir(place).unwrap_or_default() {
         let slash = if entry.kind == FileKind::Directory { "/" } else { "" };
         let name = http::escape(&entry.name);

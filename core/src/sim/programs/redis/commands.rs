@@ -122,10 +122,11 @@ pub fn run(store: &mut Store, words: &[Vec<u8>], now: u64) -> Outcome {
     let least = match name.as_str() {
         "SAVE" | "BGSAVE" => return Outcome::Save,
         "SHUTDOWN" => return Outcome::Shutdown,
-        "GET" | "DEL" | "UNLINK" | "EXISTS" | "INCR" | "DECR" | "KEYS" | "TTL" | "PTTL" | "PERSIST" | "TYPE" | "STRLEN"
-        | "LPOP" | "RPOP" | "LLEN" | "SMEMBERS" | "SCARD" | "HGETALL" | "HLEN" | "HKEYS" | "MGET" | "ECHO" => 2,
-        "SET" | "APPEND" | "INCRBY" | "DECRBY" | "EXPIRE" | "LPUSH" | "RPUSH" | "SADD" | "SREM" | "SISMEMBER" | "HGET"
-        | "HDEL" | "MSET" | "SETNX" | "RENAME" | "GETSET" => 3,
+        "GET" | "DEL" | "UNLINK" | "EXISTS" | "INCR" | "DECR" | "KEYS" | "TTL" | "PTTL" | "PERSIST" | "TYPE"
+        | "STRLEN" | "LPOP" | "RPOP" | "LLEN" | "SMEMBERS" | "SCARD" | "HGETALL" | "HLEN" | "HKEYS" | "MGET"
+        | "ECHO" => 2,
+        "SET" | "APPEND" | "INCRBY" | "DECRBY" | "EXPIRE" | "LPUSH" | "RPUSH" | "SADD" | "SREM" | "SISMEMBER"
+        | "HGET" | "HDEL" | "MSET" | "SETNX" | "RENAME" | "GETSET" => 3,
         "LRANGE" | "HSET" | "SETEX" | "HINCRBY" => 4,
         _ => 1,
     };
@@ -220,9 +221,7 @@ fn text(store: &mut Store, name: &str, words: &[Vec<u8>], now: u64) -> Option<Do
                 Reply::Number(1)
             }
         }),
-        "PERSIST" => Ok(Reply::Number(i64::from(
-            store.get_mut(&words[1]).is_some_and(|e| e.expires.take().is_some()),
-        ))),
+        "PERSIST" => Ok(Reply::Number(i64::from(store.get_mut(&words[1]).is_some_and(|e| e.expires.take().is_some())))),
         "TTL" | "PTTL" => Ok(Reply::Number(match store.get(&words[1]).map(|e| e.expires) {
             None => -2,
             Some(None) => -1,
@@ -425,7 +424,8 @@ mod tests {
         assert_eq!(parse(&bytes[20..]), Some((Some(vec![b"PING".to_vec()]), 6)));
         assert_eq!(parse(&bytes[..19]), None);
         assert_eq!(parse(b"*9999999999\r\n"), Some((None, 13)));
-        for (pattern, text, fits) in [("a*", "abc", true), ("a?c", "abc", true), ("[ab]", "c", false), ("*", "", true)] {
+        for (pattern, text, fits) in [("a*", "abc", true), ("a?c", "abc", true), ("[ab]", "c", false), ("*", "", true)]
+        {
             assert_eq!(glob(pattern.as_bytes(), text.as_bytes()), fits, "{pattern} {text}");
         }
     }

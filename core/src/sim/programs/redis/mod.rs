@@ -35,8 +35,13 @@ async fn server<O: Os>(os: O, port: u16, password: String) -> i32 {
     let listener = match listen(&os, port) {
         Ok(fd) => fd,
         Err(errno) => {
-            log(&os, 'M', '#', &format!("Warning: Could not create server TCP listening socket *:{port}: bind: {errno}"))
-                .await;
+            log(
+                &os,
+                'M',
+                '#',
+                &format!("Warning: Could not create server TCP listening socket *:{port}: bind: {errno}"),
+            )
+            .await;
             log(&os, 'M', '#', &format!("Failed listening on port {port} (tcp), aborting.")).await;
             return 1;
         }
@@ -69,7 +74,8 @@ async fn server<O: Os>(os: O, port: u16, password: String) -> i32 {
             if right {
                 known.borrow_mut().insert(from.clone());
             }
-            let reply: &[u8] = if right { b"+OK\r\n" } else { b"-WRONGPASS invalid username-password pair or user is disabled.\r\n" };
+            let reply: &[u8] =
+                if right { b"+OK\r\n" } else { b"-WRONGPASS invalid username-password pair or user is disabled.\r\n" };
             return Taken::Reply { used, bytes: reply.to_vec(), close: false };
         }
         if !password.is_empty() && !known.borrow().contains(from) {
