@@ -1,0 +1,276 @@
+//! The kinds of row that Docker prints: their fields' headings, and the format where none is asked for.
+//! Source: docker/cli, cli/command/formatter.
+
+/// One kind of row.
+#[derive(Debug)]
+pub struct Kind {
+    /// Go's type, for errors.
+    pub type_name: &'static str,
+    /// The table where no format is asked for.
+    pub table: &'static str,
+    /// What `--quiet` prints of a row.
+    pub quiet: &'static str,
+    /// Fields and their headings.
+    pub heads: &'static [(&'static str, &'static str)],
+}
+
+const CONTAINER_HEADS: &[(&str, &str)] = &[
+    ("ID", "CONTAINER ID"),
+    ("Names", "NAMES"),
+    ("Image", "IMAGE"),
+    ("Command", "COMMAND"),
+    ("CreatedAt", "CREATED AT"),
+    ("RunningFor", "CREATED"),
+    ("Ports", "PORTS"),
+    ("State", "STATE"),
+    ("Status", "STATUS"),
+    ("Size", "SIZE"),
+    ("Labels", "LABELS"),
+    ("Mounts", "MOUNTS"),
+    ("LocalVolumes", "LOCAL VOLUMES"),
+    ("Networks", "NETWORKS"),
+    ("Platform", "PLATFORM"),
+    // Compose's own.
+    ("Name", "NAME"),
+    ("Project", "PROJECT"),
+    ("Service", "SERVICE"),
+    ("Health", "HEALTH"),
+    ("ExitCode", "EXIT CODE"),
+    ("Publishers", "PUBLISHERS"),
+];
+
+/// `docker ps`.
+pub const CONTAINERS: Kind = Kind {
+    type_name: "*formatter.ContainerContext",
+    table: "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}",
+    quiet: "{{.ID}}",
+    heads: CONTAINER_HEADS,
+};
+
+/// `docker ps --size`.
+pub const CONTAINERS_WITH_SIZE: Kind = Kind {
+    table: "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}\t{{.Size}}",
+    ..CONTAINERS
+};
+
+/// The containers of `docker system df -v`.
+pub const CONTAINER_USAGE: Kind = Kind {
+    table: "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t{{.Status}}\t{{.Names}}",
+    ..CONTAINERS
+};
+
+/// `docker compose ps`.
+pub const COMPOSE_CONTAINERS: Kind = Kind {
+    table: "{{.Name}}\t{{.Image}}\t{{.Command}}\t{{.Service}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}",
+    ..CONTAINERS
+};
+
+const IMAGE_HEADS: &[(&str, &str)] = &[
+    ("ID", "IMAGE ID"),
+    ("Repository", "REPOSITORY"),
+    ("Tag", "TAG"),
+    ("Digest", "DIGEST"),
+    ("CreatedSince", "CREATED"),
+    ("CreatedAt", "CREATED AT"),
+    ("Size", "SIZE"),
+    ("Containers", "CONTAINERS"),
+    ("VirtualSize", "SIZE"),
+    ("SharedSize", "SHARED SIZE"),
+    ("UniqueSize", "UNIQUE SIZE"),
+];
+
+/// `docker images`.
+pub const IMAGES: Kind = Kind {
+    type_name: "*formatter.imageContext",
+    table: "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{if .CreatedSince}}{{.CreatedSince}}{{else}}N/A{{end}}\t{{.Size}}",
+    quiet: "{{.ID}}",
+    heads: IMAGE_HEADS,
+};
+
+/// `docker images --digests`.
+pub const IMAGES_WITH_DIGEST: Kind = Kind {
+    table: "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{if .CreatedSince}}{{.CreatedSince}}{{else}}N/A{{end}}\t{{.Size}}",
+    ..IMAGES
+};
+
+/// The images of `docker system df -v`.
+pub const IMAGE_USAGE: Kind = Kind {
+    table: "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}",
+    ..IMAGES
+};
+
+const HISTORY_HEADS: &[(&str, &str)] = &[
+    ("ID", "IMAGE"),
+    ("CreatedSince", "CREATED"),
+    ("CreatedAt", "CREATED AT"),
+    ("CreatedBy", "CREATED BY"),
+    ("Size", "SIZE"),
+    ("Comment", "COMMENT"),
+];
+
+/// `docker history`.
+pub const HISTORY: Kind = Kind {
+    type_name: "*formatter.historyContext",
+    table: "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
+    quiet: "{{.ID}}",
+    heads: HISTORY_HEADS,
+};
+
+/// `docker history --human=false`.
+pub const HISTORY_EXACT: Kind =
+    Kind { table: "{{.ID}}\t{{.CreatedAt}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}", ..HISTORY };
+
+/// `docker network ls`.
+pub const NETWORKS: Kind = Kind {
+    type_name: "*network.networkContext",
+    table: "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}",
+    quiet: "{{.ID}}",
+    heads: &[
+        ("ID", "NETWORK ID"),
+        ("Name", "NAME"),
+        ("Driver", "DRIVER"),
+        ("Scope", "SCOPE"),
+        ("IPv4", "IPV4"),
+        ("IPv6", "IPV6"),
+        ("Internal", "INTERNAL"),
+        ("Labels", "LABELS"),
+        ("CreatedAt", "CREATED AT"),
+    ],
+};
+
+const VOLUME_HEADS: &[(&str, &str)] = &[
+    ("Name", "VOLUME NAME"),
+    ("Driver", "DRIVER"),
+    ("Scope", "SCOPE"),
+    ("Availability", "AVAILABILITY"),
+    ("Mountpoint", "MOUNTPOINT"),
+    ("Labels", "LABELS"),
+    ("Links", "LINKS"),
+    ("Size", "SIZE"),
+    ("Group", "GROUP"),
+    ("Status", "STATUS"),
+];
+
+/// `docker volume ls`.
+pub const VOLUMES: Kind = Kind {
+    type_name: "*formatter.volumeContext",
+    table: "{{.Driver}}\t{{.Name}}",
+    quiet: "{{.Name}}",
+    heads: VOLUME_HEADS,
+};
+
+/// The volumes of `docker system df -v`.
+pub const VOLUME_USAGE: Kind = Kind { table: "{{.Name}}\t{{.Links}}\t{{.Size}}", ..VOLUMES };
+
+/// `docker stats`.
+pub const STATS: Kind = Kind {
+    type_name: "*container.statsContext",
+    table: "{{.ID}}\t{{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.MemPerc}}\t{{.NetIO}}\t{{.BlockIO}}\t{{.PIDs}}",
+    quiet: "{{.ID}}",
+    heads: &[
+        ("Container", "CONTAINER"),
+        ("Name", "NAME"),
+        ("ID", "CONTAINER ID"),
+        ("CPUPerc", "CPU %"),
+        ("MemUsage", "MEM USAGE / LIMIT"),
+        ("MemPerc", "MEM %"),
+        ("NetIO", "NET I/O"),
+        ("BlockIO", "BLOCK I/O"),
+        ("PIDs", "PIDS"),
+    ],
+};
+
+/// `docker search`.
+pub const SEARCH: Kind = Kind {
+    type_name: "*registry.searchContext",
+    table: "{{.Name}}\t{{.Description}}\t{{.StarCount}}\t{{.IsOfficial}}",
+    quiet: "{{.Name}}",
+    heads: &[
+        ("Name", "NAME"),
+        ("Description", "DESCRIPTION"),
+        ("StarCount", "STARS"),
+        ("IsOfficial", "OFFICIAL"),
+        ("IsAutomated", "AUTOMATED"),
+    ],
+};
+
+/// `docker context ls`.
+pub const CONTEXTS: Kind = Kind {
+    type_name: "*formatter.clientContextContext",
+    table: "{{.Name}}{{if .Current}} *{{end}}\t{{.Description}}\t{{.DockerEndpoint}}\t{{.Error}}",
+    quiet: "{{.Name}}",
+    heads: &[
+        ("Name", "NAME"),
+        ("Description", "DESCRIPTION"),
+        ("DockerEndpoint", "DOCKER ENDPOINT"),
+        ("Error", "ERROR"),
+        ("Current", ""),
+    ],
+};
+
+/// `docker system df`.
+pub const DISK_USAGE: Kind = Kind {
+    type_name: "*formatter.diskUsageContext",
+    table: "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
+    quiet: "{{.Type}}",
+    heads: &[
+        ("Type", "TYPE"),
+        ("TotalCount", "TOTAL"),
+        ("Active", "ACTIVE"),
+        ("Size", "SIZE"),
+        ("Reclaimable", "RECLAIMABLE"),
+    ],
+};
+
+/// The build cache of `docker system df -v`.
+pub const CACHE_USAGE: Kind = Kind {
+    type_name: "*formatter.buildCacheContext",
+    table: "{{.ID}}\t{{.CacheType}}\t{{.Size}}\t{{.CreatedSince}}\t{{.LastUsedSince}}\t{{.UsageCount}}\t{{.Shared}}",
+    quiet: "{{.ID}}",
+    heads: &[
+        ("ID", "CACHE ID"),
+        ("Parent", "PARENT"),
+        ("CacheType", "CACHE TYPE"),
+        ("Description", "DESCRIPTION"),
+        ("Size", "SIZE"),
+        ("CreatedAt", "CREATED AT"),
+        ("CreatedSince", "CREATED"),
+        ("LastUsedAt", "LAST USED AT"),
+        ("LastUsedSince", "LAST USED"),
+        ("UsageCount", "USAGE"),
+        ("InUse", "IN USE"),
+        ("Shared", "SHARED"),
+    ],
+};
+
+/// `docker builder du`.
+pub const BUILDER_CACHE: Kind = Kind {
+    type_name: "*commands.duContext",
+    table: "{{.ID}}\t{{.Reclaimable}}\t{{.Size}}\t{{.LastAccessed}}",
+    quiet: "{{.ID}}",
+    heads: &[("ID", "ID"), ("Reclaimable", "RECLAIMABLE"), ("Size", "SIZE"), ("LastAccessed", "LAST ACCESSED")],
+};
+
+/// `docker compose images`.
+pub const COMPOSE_IMAGES: Kind = Kind {
+    type_name: "*formatter.imageContext",
+    table: "{{.ContainerName}}\t{{.Repository}}\t{{.Tag}}\t{{.Platform}}\t{{.ID}}\t{{.Size}}\t{{.Created}}",
+    quiet: "{{.ID}}",
+    heads: &[
+        ("ContainerName", "CONTAINER"),
+        ("Repository", "REPOSITORY"),
+        ("Tag", "TAG"),
+        ("Platform", "PLATFORM"),
+        ("ID", "IMAGE ID"),
+        ("Size", "SIZE"),
+        ("Created", "CREATED"),
+    ],
+};
+
+/// `docker compose ls`.
+pub const COMPOSE_PROJECTS: Kind = Kind {
+    type_name: "*formatter.stackContext",
+    table: "{{.Name}}\t{{.Status}}\t{{.ConfigFiles}}",
+    quiet: "{{.Name}}",
+    heads: &[("Name", "NAME"), ("Status", "STATUS"), ("ConfigFiles", "CONFIG FILES")],
+};

@@ -1,0 +1,421 @@
+//! Runs a template's tree.
+
+use super::tree::{Call, Kind, Node, Operand, Pipe};
+use super::value::{Shape, Val, Zero, member};
+use super::{Template, TemplateError, functions, print};
+use serde_json::Value;
+use std::borrow::Cow;
+
+/// Bounds on what one template may do, so that no format can hang the engine.
+const STEPS: usize = 5_000_000;
+const OUTPUT: usize = 64 << 20;
+const DEPTH: usize = 200;
+
+pub(super) fn execute(template: &Template, dot: &Value, shape: &Shape) -> Result<String> {
+    let root = Val::Json(Cow::Borrowed(dot));
+    let mut run =
+        Run { template, shape, root: root.clone(), out: String::new(), steps: 0, depth: 0, variables: Vec::new() };
+    run.list(&template.nodes, &root)?;
+    Ok(run.out)
+}
+
+struct Run<'a> {
+    template: &'a Template,
+    shape: &'a Shape,
+    root: Val<'a>,
+    out: String,
+    steps: usize,
+    depth: usize,
+    variables: Vec<(String, Val<'a>)>,
+}
+
+/// Where a function is called: errors of counting name the function, others the whole call.
+struct Place<'s> {
+    at: usize,
+    name: &'s std::ops::Range<usize>,
+    whole: &'s std::ops::Range<usize>,
+}
+
+/// How a list of nodes ended.
+#[derive(PartialEq)]
+enum Flow {
+    Next,
+    Break,
+    Continue,
+}
+
+type Result<T> = std::result::Result<T, TemplateError>;
+
+impl<'a> Run<'a> {
+    /// Go's error at a place: `template: :1:2: executing "" at <.Nope>: …`, the quoted text cut at 20.
+    fn fail<T>(&self, at: usize, span: &std::ops::Range<usize>, what: &str) -> Result<T> {
+        let source = &self.template.source;
+        let line = source[..at].matches('\n').count() + 1;
+        let column = at - source[..at].rfind('\n').map_or(0, |i| i + 1);
+        let mut quoted: String = source[span.clone()].chars().take(20).collect();
+        if source[span.clone()].chars().count() > 20 {
+            quoted.push_str("...");
+        }
+        Err(TemplateError(format!("template: :{line}:{column}: executing \"\" at <{quoted}>: {what}")))
+    }
+
+    fn list(&mut self, nodes: &'a [Node], dot: &Val<'a>) -> Result<Flow> {
+        for node in nodes {
+            self.steps += 1;
+            if self.steps > STEPS || self.out.len() > OUTPUT {
+                return Err(TemplateError("template: : the template does too much".to_string()));
+            }
+            match self.node(node, dot)? {
+                Flow::Next => {}
+                other => return Ok(other),
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    fn node(&mut self, node: &'a Node, dot: &Val<'a>) -> Result<Flow> {
+        let known = self.variables.len();
+        let flow = match node {
+            Node::Text(text) => {
+                self.out.push_str(text);
+                Flow::Next
+            }
+            Node::Action(pipe) => {
+                let value = self.pipe(pipe, dot)?;
+                if pipe.variables.is_empty() {
+                    self.out.push_str(&print::action(&value));
+                }
+                // A variable lives to the end of the list that it is declared in.
+                return Ok(Flow::Next);
+            }
+            Node::If { pipe, then, or_else } => {
+                let value = self.pipe(pipe, dot)?;
+                self.list(if value.truth() { then } else { or_else }, dot)?
+            }
+            Node::With { pipe, then, or_else } => {
+                let value = self.pipe(pipe, dot)?;
+                if value.truth() { self.list(then, &value)? } else { self.list(or_else, dot)? }
+            }
+            Node::Range { pipe, body, or_else } => {
+                self.range(pipe, body, or_else, dot)?;
+                Flow::Next
+            }
+            Node::Template { name, pipe, span } => {
+                let value = match pipe {
+                    Some(pipe) => self.pipe(pipe, dot)?,
+                    None => Val::NoValue,
+                };
+                self.nested(name, span, value)?;
+                Flow::Next
+            }
+            Node::Break => Flow::Break,
+            Node::Continue => Flow::Continue,
+        };
+        self.variables.truncate(known);
+        Ok(flow)
+    }
+
+    fn nested(&mut self, name: &str, span: &std::ops::Range<usize>, dot: Val<'a>) -> Result<()> {
+        let Some(nodes) = self.template.defined.get(name) else {
+            return self.fail(span.start, span, &format!("template {name:?} not defined"));
+        };
+        self.depth += 1;
+        if self.depth > DEPTH {
+            return self.fail(span.start, span, "exceeded maximum template depth");
+        }
+        let outer = std::mem::take(&mut self.variables);
+        let root = std::mem::replace(&mut self.root, dot.clone());
+        self.list(nodes, &dot)?;
+        self.root = root;
+        self.variables = outer;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn range(&mut self, pipe: &'a Pipe, body: &'a [Node], or_else: &'a [Node], dot: &Val<'a>) -> Result<()> {
+        let value = self.commands(pipe, dot)?;
+        let entries = match entries(&value) {
+            Some(entries) => entries,
+            None => {
+                let span = pipe.commands[0].span.start..pipe.commands[pipe.commands.len() - 1].span.end;
+                let shown = print::plain(&value);
+                return self.fail(span.start, &span, &format!("range can't iterate over {shown}"));
+            }
+        };
+        if entries.is_empty() {
+            self.list(or_else, dot)?;
+            return Ok(());
+        }
+        let known = self.variables.len();
+        for (key, element) in entries {
+            match (&pipe.variables[..], pipe.assign) {
+                ([], _) => {}
+                ([value], false) => self.variables.push((value.clone(), element.clone())),
+                ([value], true) => self.assign(value, element.clone()),
+                ([index, value, ..], false) => {
+                    self.variables.push((index.clone(), key));
+                    self.variables.push((value.clone(), element.clone()));
+                }
+                ([index, value, ..], true) => {
+                    self.assign(index, key);
+                    self.assign(value, element.clone());
+                }
+            }
+            let flow = self.list(body, &element)?;
+            self.variables.truncate(known);
+            if flow == Flow::Break {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn assign(&mut self, name: &str, value: Val<'a>) {
+        if let Some((_, slot)) = self.variables.iter_mut().rev().find(|(n, _)| n == name) {
+            *slot = value;
+        }
+    }
+
+    /// The value of a pipeline, kept in its variables, too.
+    fn pipe(&mut self, pipe: &'a Pipe, dot: &Val<'a>) -> Result<Val<'a>> {
+        let value = self.commands(pipe, dot)?;
+        for name in &pipe.variables {
+            match pipe.assign {
+                true => self.assign(name, value.clone()),
+                false => self.variables.push((name.clone(), value.clone())),
+            }
+        }
+        Ok(value)
+    }
+
+    fn commands(&mut self, pipe: &'a Pipe, dot: &Val<'a>) -> Result<Val<'a>> {
+        let mut last = None;
+        for call in &pipe.commands {
+            last = Some(self.call(call, dot, last)?);
+        }
+        Ok(last.unwrap_or(Val::NoValue))
+    }
+
+    /// One command: `last` is the value that is piped into it.
+    fn call(&mut self, call: &'a Call, dot: &Val<'a>, last: Option<Val<'a>>) -> Result<Val<'a>> {
+        let (first, rest) = call.words.split_first().expect("a command has a word");
+        match &first.kind {
+            Kind::Function(name) => {
+                let place = Place { at: first.at, name: &first.span, whole: &call.span };
+                self.function(name, &place, rest, dot, last)
+            }
+            _ => {
+                let method = self.method(first, rest, dot)?;
+                if let Some(value) = method {
+                    return Ok(value);
+                }
+                let value = self.operand(first, dot)?;
+                if !rest.is_empty() || last.is_some() {
+                    let text = &self.template.source[first.span.clone()];
+                    let name = text.rsplit('.').next().unwrap_or(text);
+                    return match first.kind {
+                        Kind::Field(_) | Kind::Chain(..) | Kind::Variable(..) => {
+                            self.fail(first.at, &first.span, &format!("{name} is not a method but has arguments"))
+                        }
+                        _ => self.fail(first.at, &first.span, &format!("can't give argument to non-function {text}")),
+                    };
+                }
+                Ok(value)
+            }
+        }
+    }
+
+    /// `.Label "name"`, the one method that rows have.
+    fn method(&mut self, first: &'a Operand, rest: &'a [Operand], dot: &Val<'a>) -> Result<Option<Val<'a>>> {
+        let Kind::Field(names) = &first.kind else { return Ok(None) };
+        if self.shape.type_name.is_none() || names.len() != 1 || names[0] != "Label" {
+            return Ok(None);
+        }
+        let [argument] = rest else {
+            let what = format!("wrong number of args for Label: want 1 got {}", rest.len());
+            return self.fail(first.at, &first.span, &what);
+        };
+        let name = self.operand(argument, dot)?;
+        let Some(name) = name.text() else { return Ok(None) };
+        if self.shape.heading {
+            let last = name.rsplit('.').next().unwrap_or(name);
+            return Ok(Some(Val::own(last.replace(['-', '_'], " "))));
+        }
+        let labels = match dot {
+            Val::Json(value) => value.get("@labels").and_then(|l| l.get(name)).cloned(),
+            _ => None,
+        };
+        Ok(Some(Val::own(labels.unwrap_or_else(|| Value::from("")))))
+    }
+
+    fn function(
+        &mut self,
+        name: &str,
+        place: &Place,
+        rest: &'a [Operand],
+        dot: &Val<'a>,
+        last: Option<Val<'a>>,
+    ) -> Result<Val<'a>> {
+        if name == "and" || name == "or" {
+            return self.early(name, place, rest, dot, last);
+        }
+        let mut args = Vec::with_capacity(rest.len() + 1);
+        for word in rest {
+            args.push(self.operand(word, dot)?);
+        }
+        args.extend(last);
+        if name == "call" {
+            return self.fail(place.at, place.whole, "error calling call: non-function of type string");
+        }
+        match functions::call(name, &args, self.shape.heading) {
+            Ok(value) => Ok(value),
+            Err(what) if what.starts_with("wrong number of args") || what.starts_with("wrong type for value") => {
+                self.fail(place.at, place.name, &what)
+            }
+            Err(what) => self.fail(place.at, place.whole, &format!("error calling {name}: {what}")),
+        }
+    }
+
+    /// `and` and `or` stop at the argument that decides.
+    fn early(
+        &mut self,
+        name: &str,
+        place: &Place,
+        rest: &'a [Operand],
+        dot: &Val<'a>,
+        last: Option<Val<'a>>,
+    ) -> Result<Val<'a>> {
+        let mut value = None;
+        for word in rest {
+            let next = self.operand(word, dot)?;
+            let decided = next.truth() == (name == "or");
+            value = Some(next);
+            if decided {
+                break;
+            }
+        }
+        match (value, last) {
+            (Some(value), Some(last)) => Ok(if value.truth() == (name == "or") { value } else { last }),
+            (Some(value), None) | (None, Some(value)) => Ok(value),
+            (None, None) => {
+                let what = format!("wrong number of args for {name}: want at least 1 got 0");
+                self.fail(place.at, place.name, &what)
+            }
+        }
+    }
+
+    fn operand(&mut self, word: &'a Operand, dot: &Val<'a>) -> Result<Val<'a>> {
+        match &word.kind {
+            Kind::Dot => Ok(dot.clone()),
+            Kind::Nil => Ok(Val::NoValue),
+            Kind::Field(names) => self.fields(dot.clone(), names, word),
+            Kind::Variable(name, names) => {
+                let value = match name.as_str() {
+                    "" => self.root.clone(),
+                    _ => self.variables.iter().rev().find(|(n, _)| n == name).map_or(Val::NoValue, |(_, v)| v.clone()),
+                };
+                self.fields(value, names, word)
+            }
+            Kind::Function(name) => {
+                let place = Place { at: word.at, name: &word.span, whole: &word.span };
+                self.function(name, &place, &[], dot, None)
+            }
+            Kind::Text(text) => Ok(Val::own(text.as_str())),
+            Kind::Int(number) => Ok(Val::own(*number)),
+            Kind::Float(number) => Ok(Val::own(*number)),
+            Kind::Bool(b) => Ok(Val::own(*b)),
+            Kind::Pipe(pipe) => {
+                let known = self.variables.len();
+                let value = self.pipe(pipe, dot);
+                self.variables.truncate(known);
+                value
+            }
+            Kind::Chain(inner, names) => {
+                let value = self.operand(inner, dot)?;
+                self.fields(value, names, word)
+            }
+        }
+    }
+
+    fn fields(&self, mut value: Val<'a>, names: &'a [String], word: &Operand) -> Result<Val<'a>> {
+        for name in names {
+            value = self.field(value, name, word)?;
+        }
+        Ok(value)
+    }
+
+    /// One field of a value, with Go's errors where it is not there.
+    fn field(&self, value: Val<'a>, name: &str, word: &Operand) -> Result<Val<'a>> {
+        let nil = self.shape.optional.iter().find(|(n, _)| *n == name).map(|(_, zero)| *zero);
+        let found = match &value {
+            Val::Json(Cow::Borrowed(Value::Object(map))) => member(map, name).map(|v| Val::Json(Cow::Borrowed(v))),
+            Val::Json(Cow::Owned(Value::Object(map))) => member(map, name).map(|v| Val::own(v.clone())),
+            Val::Nil(Zero::Map) => None,
+            Val::NoValue | Val::Nil(Zero::Pointer) => {
+                return self.fail(word.at, &word.span, &format!("map has no entry for key {name:?}"));
+            }
+            Val::Json(json) if json.is_null() => {
+                return self.fail(word.at, &word.span, &format!("nil data; no entry for key {name:?}"));
+            }
+            other => {
+                let what = format!("can't evaluate field {name} in type {}", other.type_name());
+                return self.fail(word.at, &word.span, &what);
+            }
+        };
+        match found {
+            Some(Val::Json(json)) if json.is_null() && nil.is_some() => Ok(Val::Nil(nil.unwrap_or(Zero::Pointer))),
+            Some(found) => Ok(found),
+            None if self.is_row(&value) && self.shape.heading => Ok(Val::own(name)),
+            None if self.is_row(&value) => {
+                let what = format!("can't evaluate field {name} in type {}", self.shape.type_name.unwrap_or_default());
+                self.fail(word.at, &word.span, &what)
+            }
+            None => match nil {
+                Some(zero) => Ok(Val::Nil(zero)),
+                None if self.shape.strict => {
+                    self.fail(word.at, &word.span, &format!("map has no entry for key {name:?}"))
+                }
+                None => Ok(Val::NoValue),
+            },
+        }
+    }
+
+    /// Whether a value is the row itself, which is a struct, and not something inside it.
+    fn is_row(&self, value: &Val) -> bool {
+        self.shape.type_name.is_some()
+            && match (value, &self.root) {
+                (Val::Json(Cow::Borrowed(a)), Val::Json(Cow::Borrowed(b))) => std::ptr::eq(*a, *b),
+                _ => false,
+            }
+    }
+}
+
+/// What `range` goes over; maps in the order of their keys. `None` where it can't.
+fn entries<'a>(value: &Val<'a>) -> Option<Vec<(Val<'a>, Val<'a>)>> {
+    let list = |items: Vec<Val<'a>>| items.into_iter().enumerate().map(|(i, v)| (Val::own(i), v)).collect();
+    Some(match value {
+        Val::Json(Cow::Borrowed(Value::Array(items))) => {
+            list(items.iter().map(|v| Val::Json(Cow::Borrowed(v))).collect())
+        }
+        Val::Json(Cow::Owned(Value::Array(items))) => list(items.iter().map(|v| Val::own(v.clone())).collect()),
+        Val::Json(json) => match json.as_ref() {
+            Value::Object(map) => {
+                let mut keys: Vec<&String> = map.keys().collect();
+                keys.sort();
+                let element = |key: &String| match value {
+                    Val::Json(Cow::Borrowed(Value::Object(map))) => Val::Json(Cow::Borrowed(&map[key])),
+                    _ => Val::own(map[key].clone()),
+                };
+                keys.into_iter().map(|key| (Val::own(key.as_str()), element(key))).collect()
+            }
+            Value::Number(n) => {
+                let count = n.as_u64()?.min(STEPS as u64);
+                (0..count).map(|i| (Val::own(i), Val::own(i))).collect()
+            }
+            Value::Null => Vec::new(),
+            _ => return None,
+        },
+        Val::Nil(Zero::Slice | Zero::Map | Zero::Pointer) | Val::NoValue => Vec::new(),
+        Val::Nil(_) => return None,
+    })
+}

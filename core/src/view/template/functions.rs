@@ -1,0 +1,354 @@
+//! The functions of templates: Go's own and Docker's. `and`, `or` and `call` are in the executor.
+
+use super::print::{self, plain, sprintf};
+use super::value::{Val, Zero, member};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+type Result<'a> = std::result::Result<Val<'a>, String>;
+
+const NAMES: [&str; 27] = [
+    "and", "call", "eq", "ge", "gt", "html", "index", "join", "js", "json", "le", "len", "lower", "lt", "ne", "not",
+    "or", "pad", "print", "printf", "println", "slice", "split", "title", "truncate", "upper", "urlquery",
+];
+
+pub(super) fn exists(name: &str) -> bool {
+    NAMES.contains(&name)
+}
+
+/// Calls a function; the error is what follows `error calling name: `.
+pub(super) fn call<'a>(name: &str, args: &[Val<'a>], heading: bool) -> Result<'a> {
+    if heading && matches!(name, "json" | "title" | "lower" | "upper" | "truncate" | "join") {
+        return Ok(args.first().cloned().unwrap_or(Val::NoValue));
+    }
+    match name {
+        "print" => Ok(Val::own(print_all(args))),
+        "println" => Ok(Val::own(args.iter().map(plain).collect::<Vec<_>>().join(" ") + "\n")),
+        "printf" => match args.split_first() {
+            Some((format, rest)) => Ok(Val::own(sprintf(text(format)?, rest))),
+            None => Err(count(name, 1, 0)),
+        },
+        "html" | "js" | "urlquery" => Ok(Val::own(escape(name, &print_all(args)))),
+        "len" => length(one(name, args)?),
+        "not" => Ok(Val::own(!one(name, args)?.truth())),
+        "index" => {
+            let (value, keys) = args.split_first().ok_or_else(|| count(name, 1, 0))?;
+            keys.iter().try_fold(value.clone(), |value, key| index(value, key))
+        }
+        "slice" => slice(args),
+        "eq" | "ne" | "lt" | "le" | "gt" | "ge" => compare(name, args),
+        "json" => Ok(Val::own(print::json(&visible(one(name, args)?)))),
+        "upper" => Ok(Val::own(text(one(name, args)?)?.to_uppercase())),
+        "lower" => Ok(Val::own(text(one(name, args)?)?.to_lowercase())),
+        "title" => Ok(Val::own(title(text(one(name, args)?)?))),
+        "split" => {
+            let [value, separator] = two(name, args)?;
+            Ok(Val::own(split(text(value)?, text(separator)?)))
+        }
+        "join" => {
+            let [value, separator] = two(name, args)?;
+            join(value, text(separator)?)
+        }
+        "pad" => {
+            let [value, before, after] = three(name, args)?;
+            let (before, after) = (whole(before)?.clamp(0, 10_000), whole(after)?.clamp(0, 10_000));
+            let value = text(value)?;
+            // An empty value stays empty.
+            let blanks = |n: i64| " ".repeat(n as usize);
+            Ok(Val::own(if value.is_empty() { String::new() } else { blanks(before) + value + &blanks(after) }))
+        }
+        "truncate" => {
+            let [value, length] = two(name, args)?;
+            let most = usize::try_from(whole(length)?).unwrap_or(0);
+            Ok(Val::own(text(value)?.chars().take(most).collect::<String>()))
+        }
+        _ => Err(format!("function {name:?} not defined")),
+    }
+}
+
+fn count(name: &str, want: usize, got: usize) -> String {
+    format!("wrong number of args for {name}: want {want} got {got}")
+}
+
+fn one<'v, 'a>(name: &str, args: &'v [Val<'a>]) -> std::result::Result<&'v Val<'a>, String> {
+    match args {
+        [value] => Ok(value),
+        _ => Err(count(name, 1, args.len())),
+    }
+}
+
+fn two<'v, 'a>(name: &str, args: &'v [Val<'a>]) -> std::result::Result<[&'v Val<'a>; 2], String> {
+    match args {
+        [a, b] => Ok([a, b]),
+        _ => Err(count(name, 2, args.len())),
+    }
+}
+
+fn three<'v, 'a>(name: &str, args: &'v [Val<'a>]) -> std::result::Result<[&'v Val<'a>; 3], String> {
+    match args {
+        [a, b, c] => Ok([a, b, c]),
+        _ => Err(count(name, 3, args.len())),
+    }
+}
+
+fn text<'v>(value: &'v Val) -> std::result::Result<&'v str, String> {
+    value.text().ok_or_else(|| format!("wrong type for value; expected string; got {}", value.type_name()))
+}
+
+fn whole(value: &Val) -> std::result::Result<i64, String> {
+    value.json().as_i64().ok_or_else(|| format!("wrong type for value; expected int; got {}", value.type_name()))
+}
+
+/// What a row shows of itself: keys with `@` are for its methods.
+fn visible(value: &Val) -> Value {
+    match value.json() {
+        Value::Object(map) if map.keys().any(|k| k.starts_with('@')) => {
+            let mut entries: Vec<(String, Value)> = map.into_iter().filter(|(k, _)| !k.starts_with('@')).collect();
+            entries.sort_by(|a, b| a.0.cmp(&b.0));
+            Value::Object(entries.into_iter().collect())
+        }
+        value => value,
+    }
+}
+
+/// Blanks go between two values that are not text.
+fn print_all(args: &[Val]) -> String {
+    let mut out = String::new();
+    for (i, arg) in args.iter().enumerate() {
+        if i > 0 && arg.text().is_none() && args[i - 1].text().is_none() {
+            out.push(' ');
+        }
+        out.push_str(&plain(arg));
+    }
+    out
+}
+
+fn title(text: &str) -> String {
+    let mut start = true;
+    text.chars()
+        .map(|c| {
+            let up = start && c.is_alphabetic();
+            start = !(c.is_alphanumeric() || c == '_' || c == '\'');
+            if up { c.to_uppercase().next().unwrap_or(c) } else { c }
+        })
+        .collect()
+}
+
+fn split(text: &str, separator: &str) -> Vec<String> {
+    if separator.is_empty() {
+        return text.chars().map(String::from).collect();
+    }
+    text.split(separator).map(str::to_string).collect()
+}
+
+fn join<'a>(value: &Val, separator: &str) -> Result<'a> {
+    match value.json() {
+        Value::Array(items) => {
+            let parts: std::result::Result<Vec<String>, String> = items
+                .iter()
+                .map(|item| {
+                    item.as_str()
+                        .map(str::to_string)
+                        .ok_or_else(|| format!("wrong type for value; expected []string; got {}", value.type_name()))
+                })
+                .collect();
+            Ok(Val::own(parts?.join(separator)))
+        }
+        Value::Null => Ok(Val::own("")),
+        _ => Err(format!("wrong type for value; expected []string; got {}", value.type_name())),
+    }
+}
+
+fn length<'a>(value: &Val) -> Result<'a> {
+    let length = match value {
+        Val::Nil(Zero::Slice | Zero::Map | Zero::Text) => 0,
+        Val::Json(json) => match json.as_ref() {
+            Value::String(s) => s.len(),
+            Value::Array(a) => a.len(),
+            Value::Object(o) => o.len(),
+            Value::Null => return Err("len of nil pointer".to_string()),
+            _ => return Err(format!("len of type {}", value.type_name())),
+        },
+        _ => return Err("len of nil pointer".to_string()),
+    };
+    Ok(Val::own(length))
+}
+
+/// An element of a list, by number, or of a map, by key.
+fn index<'a>(value: Val<'a>, key: &Val) -> Result<'a> {
+    let at = |length: usize| -> std::result::Result<usize, String> {
+        let Some(number) = key.json().as_i64() else {
+            return Err(match key.type_name() {
+                "nil" => "cannot index slice/array with nil".to_string(),
+                other => format!("cannot index slice/array with type {other}"),
+            });
+        };
+        usize::try_from(number).ok().filter(|i| *i < length).ok_or_else(|| format!("index out of range: {number}"))
+    };
+    match value {
+        Val::Json(Cow::Borrowed(Value::Array(items))) => Ok(Val::Json(Cow::Borrowed(&items[at(items.len())?]))),
+        Val::Json(Cow::Owned(Value::Array(mut items))) => {
+            let at = at(items.len())?;
+            Ok(Val::own(items.swap_remove(at)))
+        }
+        Val::Nil(Zero::Slice) => at(0).map(|_| Val::NoValue),
+        Val::Nil(Zero::Map) => Ok(Val::own("")),
+        Val::Json(json) if json.is_string() => {
+            let bytes = json.as_str().unwrap_or_default().as_bytes();
+            Ok(Val::own(bytes[at(bytes.len())?]))
+        }
+        Val::Json(json) if json.is_object() => {
+            let Some(name) = key.text() else {
+                return Err(format!("value has type {}; should be string", key.type_name()));
+            };
+            let (found, absent) = {
+                let map = json.as_object().expect("it is one");
+                (member(map, name).cloned(), absent(map))
+            };
+            match (json, found) {
+                (Cow::Borrowed(Value::Object(map)), Some(_)) => {
+                    Ok(member(map, name).map_or(absent, |v| Val::Json(Cow::Borrowed(v))))
+                }
+                (_, Some(found)) => Ok(Val::own(found)),
+                (_, None) => Ok(absent),
+            }
+        }
+        Val::NoValue | Val::Nil(Zero::Pointer) => Err("index of untyped nil".to_string()),
+        Val::Json(json) if json.is_null() => Err("index of untyped nil".to_string()),
+        other => Err(format!("can't index item of type {}", other.type_name())),
+    }
+}
+
+/// What a map gives for a key that it has not: the zero of its values' type, as far as they tell.
+fn absent<'a>(map: &serde_json::Map<String, Value>) -> Val<'a> {
+    match map.values().find(|v| !v.is_null()) {
+        None | Some(Value::String(_)) => Val::Nil(Zero::Text),
+        Some(Value::Array(_)) => Val::Nil(Zero::Slice),
+        Some(Value::Number(_)) => Val::Nil(Zero::Int),
+        _ => Val::NoValue,
+    }
+}
+
+fn slice<'a>(args: &[Val<'a>]) -> Result<'a> {
+    let (value, bounds) = args.split_first().ok_or_else(|| count("slice", 1, 0))?;
+    if bounds.len() > 3 {
+        return Err(format!("too many slice indexes: {}", bounds.len()));
+    }
+    let cut = |length: usize| -> std::result::Result<(usize, usize), String> {
+        let mut ends = [0, length];
+        for (end, bound) in ends.iter_mut().zip(bounds) {
+            let number = whole(bound)?;
+            *end = usize::try_from(number)
+                .ok()
+                .filter(|n| *n <= length)
+                .ok_or_else(|| format!("index out of range: {number}"))?;
+        }
+        if ends[0] > ends[1] {
+            return Err(format!("invalid slice index: {} > {}", ends[0], ends[1]));
+        }
+        Ok((ends[0], ends[1]))
+    };
+    match value.json() {
+        Value::String(text) => {
+            let (from, to) = cut(text.len())?;
+            Ok(Val::own(String::from_utf8_lossy(&text.as_bytes()[from..to]).into_owned()))
+        }
+        Value::Array(items) => {
+            let (from, to) = cut(items.len())?;
+            Ok(Val::own(items[from..to].to_vec()))
+        }
+        Value::Null => Err("slice of untyped nil".to_string()),
+        _ => Err(format!("can't slice item of type {}", value.type_name())),
+    }
+}
+
+fn compare<'a>(name: &str, args: &[Val]) -> Result<'a> {
+    let (first, rest) = args.split_first().ok_or_else(|| "missing argument for comparison".to_string())?;
+    if name == "eq" {
+        if rest.is_empty() {
+            return Err("missing argument for comparison".to_string());
+        }
+        for other in rest {
+            if equal(first, other)? {
+                return Ok(Val::own(true));
+            }
+        }
+        return Ok(Val::own(false));
+    }
+    let [second] = rest else { return Err(count(name, 2, args.len())) };
+    if name == "ne" {
+        return Ok(Val::own(!equal(first, second)?));
+    }
+    let order = order(first, second)?;
+    Ok(Val::own(match name {
+        "lt" => order == Ordering::Less,
+        "le" => order != Ordering::Greater,
+        "gt" => order == Ordering::Greater,
+        _ => order != Ordering::Less,
+    }))
+}
+
+const INCOMPATIBLE: &str = "incompatible types for comparison";
+
+fn equal(a: &Val, b: &Val) -> std::result::Result<bool, String> {
+    match (a.json(), b.json()) {
+        (Value::Number(a), Value::Number(b)) => match (a.is_f64(), b.is_f64()) {
+            (false, false) => Ok(a.as_i128() == b.as_i128()),
+            (true, true) => Ok(a.as_f64() == b.as_f64()),
+            _ => Err(INCOMPATIBLE.to_string()),
+        },
+        (Value::Null, Value::Null) => Ok(true),
+        (Value::Null, _) | (_, Value::Null) => Ok(false),
+        (Value::String(a), Value::String(b)) => Ok(a == b),
+        (Value::Bool(a), Value::Bool(b)) => Ok(a == b),
+        (Value::Array(_) | Value::Object(_), _) | (_, Value::Array(_) | Value::Object(_)) => {
+            Err("non-comparable type".to_string())
+        }
+        _ => Err(INCOMPATIBLE.to_string()),
+    }
+}
+
+fn order(a: &Val, b: &Val) -> std::result::Result<Ordering, String> {
+    match (a.json(), b.json()) {
+        (Value::Number(a), Value::Number(b)) if a.is_f64() == b.is_f64() => Ok(match a.is_f64() {
+            true => a.as_f64().partial_cmp(&b.as_f64()).unwrap_or(Ordering::Equal),
+            false => a.as_i128().cmp(&b.as_i128()),
+        }),
+        (Value::String(a), Value::String(b)) => Ok(a.cmp(&b)),
+        (Value::Bool(_) | Value::Array(_) | Value::Object(_) | Value::Null, _) => {
+            Err("invalid type for comparison".to_string())
+        }
+        _ => Err(INCOMPATIBLE.to_string()),
+    }
+}
+
+fn escape(how: &str, text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match (how, c) {
+            ("html", '&') => out.push_str("&amp;"),
+            ("html", '<') => out.push_str("&lt;"),
+            ("html", '>') => out.push_str("&gt;"),
+            ("html", '"') => out.push_str("&#34;"),
+            ("html", '\'') => out.push_str("&#39;"),
+            ("html", '\0') => out.push('\u{fffd}'),
+            ("html", c) => out.push(c),
+            ("js", '\\') => out.push_str("\\\\"),
+            ("js", '\'') => out.push_str("\\'"),
+            ("js", '"') => out.push_str("\\\""),
+            ("js", '<' | '>' | '&' | '=') => out.push_str(&format!("\\u{:04X}", c as u32)),
+            ("js", c) if (c as u32) < 0x20 => out.push_str(&format!("\\u{:04X}", c as u32)),
+            ("js", c) => out.push(c),
+            (_, ' ') => out.push('+'),
+            (_, c) if c.is_ascii_alphanumeric() || "-_.~".contains(c) => out.push(c),
+            (_, c) => {
+                let mut bytes = [0; 4];
+                for byte in c.encode_utf8(&mut bytes).bytes() {
+                    out.push_str(&format!("%{byte:02X}"));
+                }
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,249 @@
+//! The words inside `{{` and `}}`.
+
+use super::TemplateError;
+use std::ops::Range;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Token {
+    /// `.`
+    Dot,
+    /// `.Name`
+    Field(String),
+    /// `$name`, without `$`.
+    Variable(String),
+    Word(String),
+    Text(String),
+    Int(i64),
+    Float(f64),
+    Pipe,
+    Comma,
+    Declare,
+    Assign,
+    Open,
+    Close,
+    /// Blanks separate arguments.
+    Space,
+}
+
+/// One piece of a template.
+pub(super) enum Piece {
+    Text(String),
+    Action(Vec<(Token, Range<usize>)>),
+}
+
+pub(super) fn error(source: &str, at: usize, what: &str) -> TemplateError {
+    let line = source[..at.min(source.len())].matches('\n').count() + 1;
+    TemplateError(format!("template: :{line}: {what}"))
+}
+
+/// Cuts a template into text and actions; trims blanks beside `{{-` and `-}}`, drops comments.
+pub(super) fn pieces(source: &str) -> Result<Vec<Piece>, TemplateError> {
+    let mut pieces = Vec::new();
+    let mut at = 0;
+    let mut trim = false;
+    while let Some(open) = source[at..].find("{{").map(|i| at + i) {
+        let mut text = &source[at..open];
+        if trim {
+            text = text.trim_start_matches(BLANKS);
+        }
+        let mut inside = open + 2;
+        let rest = &source[inside..];
+        if rest.starts_with('-') && rest[1..].starts_with(BLANKS) {
+            text = text.trim_end_matches(BLANKS);
+            inside += 2;
+        }
+        if !text.is_empty() {
+            pieces.push(Piece::Text(text.to_string()));
+        }
+        let lead = source[inside..].len() - source[inside..].trim_start_matches(BLANKS).len();
+        if source[inside + lead..].starts_with("/*") {
+            let from = inside + lead;
+            let end = source[from..].find("*/").ok_or_else(|| error(source, open, "unclosed comment"))? + from + 2;
+            let after = source[end..].trim_start_matches(BLANKS);
+            let (closed, trims) = match after.strip_prefix('-') {
+                Some(rest) => (rest, true),
+                None => (after, false),
+            };
+            let Some(rest) = closed.strip_prefix("}}") else {
+                return Err(error(source, open, "comment ends before closing delimiter"));
+            };
+            (at, trim) = (source.len() - rest.len(), trims);
+            continue;
+        }
+        let (tokens, end, trims) = action(source, inside)?;
+        pieces.push(Piece::Action(tokens));
+        (at, trim) = (end, trims);
+    }
+    let text = if trim { source[at..].trim_start_matches(BLANKS) } else { &source[at..] };
+    if !text.is_empty() {
+        pieces.push(Piece::Text(text.to_string()));
+    }
+    Ok(pieces)
+}
+
+const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
+
+/// The tokens from `at` to `}}`; where the text goes on, and whether its blanks are trimmed.
+type Action = (Vec<(Token, Range<usize>)>, usize, bool);
+
+fn action(source: &str, mut at: usize) -> Result<Action, TemplateError> {
+    let mut tokens: Vec<(Token, Range<usize>)> = Vec::new();
+    let mut depth = 0usize;
+    let begin = at;
+    loop {
+        let rest = &source[at..];
+        let Some(c) = rest.chars().next() else { return Err(error(source, begin, "unclosed action")) };
+        if rest.starts_with("}}") {
+            if depth > 0 {
+                return Err(error(source, at, "unclosed left paren"));
+            }
+            return Ok((tokens, at + 2, false));
+        }
+        if BLANKS.contains(&c) {
+            let blank = rest.len() - rest.trim_start_matches(BLANKS).len();
+            if rest[blank..].starts_with("-}}") {
+                if depth > 0 {
+                    return Err(error(source, at, "unclosed left paren"));
+                }
+                return Ok((tokens, at + blank + 3, true));
+            }
+            tokens.push((Token::Space, at..at + blank));
+            at += blank;
+            continue;
+        }
+        let (token, length) = token(source, at)?;
+        match token {
+            Token::Open => depth += 1,
+            Token::Close => {
+                depth = depth.checked_sub(1).ok_or_else(|| error(source, at, "unexpected right paren"))?;
+            }
+            _ => {}
+        }
+        tokens.push((token, at..at + length));
+        at += length;
+    }
+}
+
+fn token(source: &str, at: usize) -> Result<(Token, usize), TemplateError> {
+    let rest = &source[at..];
+    let word = |from: &str| from.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(from.len());
+    let c = rest.chars().next().unwrap_or(' ');
+    let next = rest[c.len_utf8()..].chars().next().unwrap_or(' ');
+    Ok(match c {
+        '|' => (Token::Pipe, 1),
+        ',' => (Token::Comma, 1),
+        '(' => (Token::Open, 1),
+        ')' => (Token::Close, 1),
+        ':' if next == '=' => (Token::Declare, 2),
+        ':' => return Err(error(source, at, "expected :=")),
+        '=' => (Token::Assign, 1),
+        '"' => quoted(source, at)?,
+        '`' => {
+            let end = rest[1..].find('`').ok_or_else(|| error(source, at, "unterminated raw quoted string"))?;
+            (Token::Text(rest[1..=end].to_string()), end + 2)
+        }
+        '\'' => {
+            let (text, length) = escaped(source, at, '\'', "unterminated character constant")?;
+            (Token::Int(i64::from(text.chars().next().map_or(0, u32::from))), length)
+        }
+        '$' => {
+            let length = word(&rest[1..]);
+            (Token::Variable(rest[1..=length].to_string()), length + 1)
+        }
+        '.' if next.is_ascii_digit() => number(source, at)?,
+        '.' => match word(&rest[1..]) {
+            0 => (Token::Dot, 1),
+            length => (Token::Field(rest[1..=length].to_string()), length + 1),
+        },
+        '+' | '-' | '0'..='9' => number(source, at)?,
+        c if c.is_alphabetic() || c == '_' => {
+            let length = word(rest);
+            (Token::Word(rest[..length].to_string()), length)
+        }
+        c => {
+            let shown = format!("unexpected {:?} in command", c.to_string());
+            return Err(match u32::from(c) {
+                code if c.is_ascii_graphic() || c.is_ascii_whitespace() => {
+                    let _ = code;
+                    error(source, at, &shown)
+                }
+                code => error(source, at, &format!("unrecognized character in action: U+{code:04X} '{c}'")),
+            });
+        }
+    })
+}
+
+fn quoted(source: &str, at: usize) -> Result<(Token, usize), TemplateError> {
+    let (text, length) = escaped(source, at, '"', "unterminated quoted string")?;
+    Ok((Token::Text(text), length))
+}
+
+/// A literal between two `quote`s, with Go's escapes.
+fn escaped(source: &str, at: usize, quote: char, unterminated: &str) -> Result<(String, usize), TemplateError> {
+    let rest = &source[at + 1..];
+    let mut text = String::new();
+    let mut chars = rest.char_indices();
+    while let Some((i, c)) = chars.next() {
+        match c {
+            '\n' => break,
+            '\\' => {
+                let bad = || error(source, at, "invalid syntax");
+                let (_, escape) = chars.next().ok_or_else(|| error(source, at, unterminated))?;
+                let mut code = |digits: usize, radix: u32| {
+                    let hex: String = chars.by_ref().take(digits).map(|(_, c)| c).collect();
+                    u32::from_str_radix(&hex, radix).ok().and_then(char::from_u32).ok_or_else(bad)
+                };
+                text.push(match escape {
+                    'n' => '\n',
+                    't' => '\t',
+                    'r' => '\r',
+                    'a' => '\u{7}',
+                    'b' => '\u{8}',
+                    'f' => '\u{c}',
+                    'v' => '\u{b}',
+                    '0' => code(2, 8)?,
+                    'x' => code(2, 16)?,
+                    'u' => code(4, 16)?,
+                    'U' => code(8, 16)?,
+                    '\\' | '"' | '\'' => escape,
+                    _ => return Err(bad()),
+                });
+            }
+            c if c == quote => return Ok((text, i + 2)),
+            c => text.push(c),
+        }
+    }
+    Err(error(source, at, unterminated))
+}
+
+fn number(source: &str, at: usize) -> Result<(Token, usize), TemplateError> {
+    let rest = &source[at..];
+    let sign = usize::from(rest.starts_with(['+', '-']));
+    let body = &rest[sign..];
+    let mut length = 0;
+    let mut before = ' ';
+    for c in body.chars() {
+        let exponent = matches!(before, 'e' | 'E') && !body.starts_with("0x") && matches!(c, '+' | '-');
+        if !(c.is_ascii_alphanumeric() || c == '.' || c == '_' || exponent) {
+            break;
+        }
+        before = c;
+        length += c.len_utf8();
+    }
+    let text = &rest[..sign + length];
+    let plain = text.replace('_', "");
+    let digits = plain.trim_start_matches(['+', '-']);
+    let (radix, digits) = match digits.get(..2) {
+        Some("0x" | "0X") => (16, &digits[2..]),
+        Some("0b" | "0B") => (2, &digits[2..]),
+        Some("0o" | "0O") => (8, &digits[2..]),
+        _ => (10, digits),
+    };
+    if let Ok(value) = i64::from_str_radix(digits, radix) {
+        return Ok((Token::Int(if plain.starts_with('-') { -value } else { value }), text.len()));
+    }
+    match plain.parse::<f64>() {
+        Ok(value) if radix == 10 && !digits.is_empty() => Ok((Token::Float(value), text.len())),
+        _ => Err(error(source, at, &format!("bad number syntax: {text:?}"))),
+    }
+}
