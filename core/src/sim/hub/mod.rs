@@ -16,6 +16,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+/// Where the hub sends those who come without a token: everybody gets one, for reading.
+const CHALLENGE: &str = "Bearer realm=\"https://auth.docker.io/token\",service=\"registry.docker.io\"";
+
 /// The registry that stands for Docker Hub.
 #[derive(Default)]
 pub struct Hub {
@@ -34,6 +37,11 @@ impl Hub {
         }
         if request.header("authorization").is_some_and(|a| a.starts_with("Basic ")) {
             return refused(401, "UNAUTHORIZED", "incorrect username or password");
+        }
+        if path.trim_end_matches('/') == "/v2" && request.header("authorization").is_none() {
+            let mut answer = refused(401, "UNAUTHORIZED", "authentication required");
+            answer.headers.push(("Www-Authenticate".into(), CHALLENGE.into()));
+            return answer;
         }
         let Some(repository) = repository(path) else {
             return server::serve(request, &mut *self.store.borrow_mut());
@@ -127,7 +135,7 @@ mod tests {
     fn manifests_and_refusals() {
         let hub = Hub::default();
         let ask = |method: &str, path: &str| hub.answer(&Request::new(method, "registry-1.docker.io", true, path));
-        assert_eq!(ask("GET", "/v2/").status, 200);
+        assert_eq!(ask("GET", "/v2/").status, 401);
         assert_eq!(ask("GET", "/v2/library/busybox/manifests/latest").status, 200);
         assert_eq!(ask("GET", "/v2/library/busybox/manifests/nosuch").status, 404);
         assert_eq!(ask("GET", "/v2/library/nosuch/manifests/latest").status, 401);
@@ -139,7 +147,7 @@ mod tests {
     #[test]
     fn layers_are_shared() {
         let hub = Hub::default();
-        let (debian, nginx) = (hub.image("debian:latest").unwrap(), hub.image("nginx:latest").unwrap());
+        let (debian, nginx) = (hub.image("debian:bookworm").unwrap(), hub.image("nginx:latest").unwrap());
         assert_eq!(debian.layers[0].diff_id, nginx.layers[0].diff_id);
     }
 }

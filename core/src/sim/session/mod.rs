@@ -9,7 +9,11 @@ mod host;
 mod log;
 mod recorder;
 mod stage;
+#[cfg(test)]
+mod tests;
 
+#[cfg(test)]
+pub(crate) use host::furnish;
 pub use log::{Config, Entry, Input, Log};
 pub use recorder::Moment;
 

@@ -13,6 +13,8 @@ mod records;
 mod setup;
 mod shim;
 mod snapshots;
+#[cfg(test)]
+mod tests;
 
 pub use records::Memory;
 pub(crate) use shim::Shim;

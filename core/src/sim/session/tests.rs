@@ -1,0 +1,95 @@
+//! Whole sessions: what is typed, what is printed, and that a log lived again is the same session.
+
+use super::{Activity, Config, Input, Log, Session};
+use std::time::Duration;
+
+fn drive(session: &Session) {
+    for _ in 0..1000 {
+        match session.run(100_000) {
+            Activity::Busy => {}
+            Activity::Idle | Activity::Sleeping(_) => return,
+        }
+    }
+    panic!("it never comes to rest");
+}
+
+fn typed(session: &Session, line: &str) -> String {
+    session.take_output();
+    session.input(line.as_bytes());
+    drive(session);
+    String::from_utf8_lossy(&session.take_output()).into_owned()
+}
+
+#[test]
+fn a_line_is_echoed_and_answered() {
+    let session = Session::new(Config::default());
+    drive(&session);
+    let text = typed(&session, "echo $((6 * 7))\n");
+    assert!(text.contains("echo $((6 * 7))") && text.contains("\n42\r\n"), "{text:?}");
+    assert!(typed(&session, "docker --version\n").contains("Docker version"));
+}
+
+#[test]
+fn time_is_the_drivers() {
+    let session = Session::new(Config::default());
+    drive(&session);
+    let before = session.now();
+    assert!(!typed(&session, "sleep 60; echo over\n").contains("\nover"));
+    session.tick(Duration::from_secs(59));
+    drive(&session);
+    assert!(session.take_output().is_empty());
+    session.tick(Duration::from_secs(1));
+    drive(&session);
+    assert!(String::from_utf8_lossy(&session.take_output()).contains("over"));
+    assert_eq!(session.now(), before + Duration::from_secs(60));
+}
+
+#[test]
+fn a_script_jumps_over_waiting() {
+    let session = Session::new(Config::default());
+    let mut seen = Vec::new();
+    let status = session.script("echo one; sleep 3600; echo two; exit 7\n", |bytes| seen.extend_from_slice(bytes));
+    assert_eq!((String::from_utf8_lossy(&seen).as_ref(), status), ("one\ntwo\n", 7));
+    assert!(session.now() >= Config::default().start + Duration::from_secs(3600));
+}
+
+#[test]
+fn files_of_the_host() {
+    let session = Session::new(Config::default());
+    session.write_host_file("/root/site/index.html", b"hi").unwrap();
+    let mut seen = Vec::new();
+    session.script("cat site/index.html; echo more > made", |bytes| seen.extend_from_slice(bytes));
+    assert_eq!(seen, b"hi");
+    assert_eq!(session.read_host_file("/root/made").unwrap(), b"more\n");
+}
+
+#[test]
+fn a_log_lived_again_is_the_same_session() {
+    let session = Session::new(Config { seed: 7, ..Config::default() });
+    session.input(b"echo $RANDOM; mkdir a && cd a && pwd\n");
+    session.run(500);
+    session.input(b"for i in 1 2 3; do echo $i; sleep 1; done | cat > out &\n");
+    session.tick(Duration::from_millis(1500));
+    session.run(1);
+    session.input(b"docker run --name x busybox echo hello\n");
+    drive(&session);
+    session.write_host_file("/root/note", b"text").unwrap();
+    session.resize(100, 30);
+    session.tick(Duration::from_secs(5));
+    drive(&session);
+    session.tick(Duration::from_secs(1));
+    drive(&session);
+    session.script("docker ps -a; cat a/out note", |_| {});
+    drive(&session);
+    let log = session.log();
+    let again = Session::replay(&log);
+    assert_eq!(again.digest(), session.digest());
+    assert_eq!(again.step_count(), session.step_count());
+    assert_eq!(again.log(), log);
+    // Another seed is another session, and a part of the log is a part of the session.
+    let other = Log { config: Config { seed: 8, ..log.config.clone() }, ..log.clone() };
+    assert_ne!(Session::replay(&other).digest(), session.digest());
+    let part = log.prefix(1);
+    assert!(matches!(part.entries[0].input, Input::Keys(_)));
+    assert_eq!(Session::replay(&part).step_count(), 0);
+}
