@@ -14,29 +14,31 @@ use std::rc::Rc;
 use std::task::Poll;
 
 /// What all docker commands of a session share.
-#[derive(Clone)]
 pub struct Station {
     pub world: SimWorld,
     /// What sees each act.
-    pub watchers: Rc<RefCell<Vec<Rc<dyn Watcher>>>>,
+    pub watchers: RefCell<Vec<Rc<dyn Watcher>>>,
     /// How many acts, and how many commands, there have been.
     pub steps: Rc<Cell<u64>>,
-    pub commands: Rc<Cell<u64>>,
+    pub commands: Cell<u64>,
 }
 
 impl Station {
     pub fn new(world: SimWorld) -> Station {
-        Station { world, watchers: Rc::default(), steps: Rc::default(), commands: Rc::default() }
+        Station { world, watchers: RefCell::default(), steps: Rc::default(), commands: Cell::default() }
     }
 
-    /// The program, for the machine to know.
-    pub fn program(&self) -> Runner {
-        let station = self.clone();
-        Rc::new(move |os, argv, env| Box::pin(docker(station.clone(), os, argv, env)))
+    /// The program, for the machine to know. It does not keep the station, which keeps the machine.
+    pub fn program(self: &Rc<Station>) -> Runner {
+        let station = Rc::downgrade(self);
+        Rc::new(move |os, argv, env| match station.upgrade() {
+            Some(station) => Box::pin(docker(station, os, argv, env)),
+            None => Box::pin(std::future::ready(1)),
+        })
     }
 }
 
-async fn docker(station: Station, os: SimOs, argv: Vec<String>, env: Vec<(String, String)>) -> i32 {
+async fn docker(station: Rc<Station>, os: SimOs, argv: Vec<String>, env: Vec<(String, String)>) -> i32 {
     let called = argv.first().and_then(|w| w.rsplit('/').next()).unwrap_or("docker");
     let mut words: Vec<String> = argv.get(1..).unwrap_or(&[]).to_vec();
     if called == "docker-compose" {
@@ -53,7 +55,8 @@ async fn docker(station: Station, os: SimOs, argv: Vec<String>, env: Vec<(String
             station.commands.set(number + 1);
             let line = format!("docker {}", words.join(" "));
             let watchers = station.watchers.borrow().clone();
-            let watched = Watched::new(station.world, watchers, number, line.trim_end(), station.steps);
+            let watched = Watched::new(station.world.clone(), watchers, number, line.trim_end(), station.steps.clone());
+            drop(station);
             execute(&Ctx { watched, client }, &invocation).await
         }
     }

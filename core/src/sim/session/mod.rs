@@ -48,7 +48,7 @@ pub enum Activity {
 /// A simulated machine with somebody at its terminal.
 pub struct Session {
     world: SimWorld,
-    station: Station,
+    station: Rc<Station>,
     recorder: Rc<Recorder>,
     tty: PtyMaster,
     shell: Cell<Option<(Pid, ExitWatch)>>,
@@ -69,7 +69,7 @@ impl Session {
         let hostname = made.hostname.clone();
         let world = SimWorld::new(made);
         let machine = world.machine().clone();
-        let station = Station::new(world.clone());
+        let station = Rc::new(Station::new(world.clone()));
         machine.register_program("docker", station.program());
         let sudo: Program<kernel::SimOs> = sudo;
         machine.register_program("sudo", Rc::new(move |os, argv, env| sudo(os, argv, env)));
@@ -280,6 +280,30 @@ impl Session {
         let ended = shell.as_ref().is_none_or(|(_, watch)| watch.now().is_some());
         self.shell.set(shell);
         ended
+    }
+
+    /// Whether the shell waits for a line: nothing runs in the foreground of the terminal.
+    pub fn at_prompt(&self) -> bool {
+        let shell = self.shell.take();
+        let at_prompt = shell.as_ref().is_some_and(|(pid, watch)| {
+            let os = self.machine().os(*pid);
+            watch.now().is_none() && os.foreground_group(0) == Ok(os.process_group())
+        });
+        self.shell.set(shell);
+        at_prompt
+    }
+
+    /// Answers a question that needs the machine to run, as a lesson's checks do. The clock stays within where
+    /// it may go; `None` where the answer would need more. It is no input: nothing is noted in the log.
+    pub fn ask<T: 'static>(&self, question: LocalFut<T>) -> Option<T> {
+        let answer = Rc::new(RefCell::new(None));
+        let slot = answer.clone();
+        self.machine().spawn_task(Box::pin(async move {
+            let found = question.await;
+            *slot.borrow_mut() = Some(found);
+        }));
+        while answer.borrow().is_none() && !self.slice() {}
+        answer.take()
     }
 
     /// Runs a shell script to its end, as `sh script` does outside of a terminal, and gives its exit status.
