@@ -302,7 +302,12 @@ impl Session {
             let found = question.await;
             *slot.borrow_mut() = Some(found);
         }));
+        let was_quiet = self.slices.get().is_none();
         while answer.borrow().is_none() && !self.slice() {}
+        if was_quiet {
+            // For the log nothing has happened.
+            self.settle();
+        }
         answer.take()
     }
 
