@@ -5,7 +5,7 @@ use crate::cli::Invocation;
 use crate::engine::{Ctx, Error, Result};
 use crate::registry::{Challenge, Request};
 use crate::world::acts::SendRequest;
-use crate::world::{Kind, Record, Records, World};
+use crate::world::{Kind, Record, World};
 use base64::Engine as _;
 use serde::{Deserialize, Serialize};
 

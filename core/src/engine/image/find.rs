@@ -3,7 +3,7 @@
 use crate::engine::{Ctx, Error, Result};
 use crate::image::{ImageRecord, TagRecord};
 use crate::name::{Digest, Found, Reference, find_by_prefix, is_full_id};
-use crate::world::{Kind, Records, World};
+use crate::world::{Kind, World};
 
 /// The image that `name` stands for.
 ///

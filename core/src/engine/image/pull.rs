@@ -10,7 +10,7 @@ use crate::image::wire::{ConfigFile, Descriptor, Document, Manifest, Platform, m
 use crate::image::{ImageRecord, LayerRef, TagRecord};
 use crate::name::{ChainId, Digest, Reference};
 use crate::world::acts::{FetchBlob, PutBlob, UnpackLayer};
-use crate::world::{Queries, Records, Stream, World};
+use crate::world::{Stream, World};
 
 pub async fn pull<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
     let mut reference = Reference::parse(call.args.word(0)).map_err(|e| Error::Client(e.to_string()))?;

@@ -13,7 +13,7 @@ use crate::layer::{Compression, gzip};
 use crate::name::{Digest, Reference};
 use crate::registry::Response;
 use crate::world::acts::{PushBlob, PutBlob};
-use crate::world::{Queries, Records, Stream, World};
+use crate::world::{Stream, World};
 use std::collections::BTreeMap;
 
 pub async fn push<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {

@@ -6,7 +6,7 @@ use crate::engine::{Ctx, Error, Result};
 use crate::name::Reference;
 use crate::registry::{Challenge, Request, Response};
 use crate::world::acts::SendRequest;
-use crate::world::{Fault, Records, World};
+use crate::world::{Fault, World};
 use base64::Engine as _;
 use std::cell::RefCell;
 

@@ -8,7 +8,7 @@ use crate::container::{ContainerRecord, Status};
 use crate::engine::{Ctx, Error, Result};
 use crate::image::{ImageRecord, TagRecord};
 use crate::name::{Digest, Reference, short_id};
-use crate::world::{Records, World};
+use crate::world::World;
 
 /// What was done, as `rmi` prints it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,321 @@
+//! From a logical line to an instruction.
+
+use super::error::ParseError;
+use super::expand::raw_words;
+use super::flags::{Flags, split};
+use super::heredoc::Heredoc;
+use super::instruction::{Command, Copying, Health, Instruction, Located, Network, RunStep, Source};
+use super::lines::{Line, read};
+use super::mount::parse_mount;
+
+pub(super) const KEYWORDS: [&str; 18] = [
+    "add",
+    "arg",
+    "cmd",
+    "copy",
+    "entrypoint",
+    "env",
+    "expose",
+    "from",
+    "healthcheck",
+    "label",
+    "maintainer",
+    "onbuild",
+    "run",
+    "shell",
+    "stopsignal",
+    "user",
+    "volume",
+    "workdir",
+];
+
+/// Reads one instruction of `commit --change` or `import --change`.
+///
+/// # Errors
+/// What is wrong, in Docker's words.
+pub fn parse_change(text: &str) -> Result<Instruction, String> {
+    let (directives, lines) = read(text).map_err(|e| e.to_string())?;
+    let [line] = lines.as_slice() else { return Err(format!("{text:?} is not one instruction")) };
+    let allowed = [
+        "cmd",
+        "entrypoint",
+        "env",
+        "expose",
+        "healthcheck",
+        "label",
+        "onbuild",
+        "stopsignal",
+        "user",
+        "volume",
+        "workdir",
+    ];
+    if KEYWORDS.contains(&line.keyword.as_str()) && !allowed.contains(&line.keyword.as_str()) {
+        return Err(format!("{} is not a valid change command", line.keyword));
+    }
+    Ok(instruction(line, directives.escape).map_err(|e| e.to_string())?.instruction)
+}
+
+/// The instruction of a line; `FROM` is not one, see [`super::Stage`].
+pub fn instruction(line: &Line, escape: char) -> Result<Located, ParseError> {
+    let instruction = parsed(line, escape).map_err(|message| ParseError::at(line.first, line.last, message))?;
+    Ok(Located { instruction, text: line.text.clone(), first: line.first, last: line.last })
+}
+
+fn parsed(line: &Line, escape: char) -> Result<Instruction, String> {
+    let (flags, rest) = split(&line.rest);
+    let name = line.keyword.to_uppercase();
+    let one =
+        |text: String| if text.is_empty() { Err(format!("{name} requires exactly one argument")) } else { Ok(text) };
+    let some =
+        |text: &str| if text.is_empty() { Err(format!("{name} requires at least one argument")) } else { Ok(()) };
+    if !matches!(line.keyword.as_str(), "copy" | "add" | "run" | "healthcheck") {
+        flags.allow(&[], &[])?;
+    }
+    Ok(match line.keyword.as_str() {
+        "arg" => {
+            some(&rest)?;
+            Instruction::Arg(args(&rest, escape)?)
+        }
+        "env" => {
+            some(&rest)?;
+            Instruction::Env(pairs(&rest, "ENV", escape)?)
+        }
+        "label" => {
+            some(&rest)?;
+            Instruction::Label(pairs(&rest, "LABEL", escape)?)
+        }
+        "maintainer" => Instruction::Maintainer(one(rest)?),
+        "copy" => Instruction::Copy(copying(line, &flags, &rest, escape)?),
+        "add" => Instruction::Add(copying(line, &flags, &rest, escape)?),
+        "run" => Instruction::Run(run(line, &flags, &rest)?),
+        "cmd" => Instruction::Cmd(command(&rest)),
+        "entrypoint" => Instruction::Entrypoint(command(&rest)),
+        "expose" => {
+            some(&rest)?;
+            Instruction::Expose(rest)
+        }
+        "volume" => {
+            some(&rest)?;
+            let paths = json_strings(&rest).unwrap_or_else(|| raw_words(&rest, escape));
+            if paths.iter().any(|p| p.trim().is_empty()) {
+                return Err("VOLUME specified can not be an empty string".into());
+            }
+            if paths.is_empty() {
+                return Err("VOLUME requires at least one argument".into());
+            }
+            Instruction::Volume(paths)
+        }
+        "user" => Instruction::User(one(rest)?),
+        "workdir" => Instruction::Workdir(one(rest)?),
+        "onbuild" => Instruction::Onbuild(onbuild(line, &rest, escape)?),
+        "stopsignal" => Instruction::Stopsignal(one(rest)?),
+        "healthcheck" => Instruction::Healthcheck(health(&flags, &rest)?),
+        "shell" => match json_strings(&rest) {
+            Some(words) if !words.is_empty() => Instruction::Shell(words),
+            Some(_) => return Err("SHELL requires at least one argument".into()),
+            None => return Err("SHELL requires the arguments to be in JSON form".into()),
+        },
+        unknown => return Err(unknown_instruction(&line.typed_keyword, unknown)),
+    })
+}
+
+fn unknown_instruction(typed: &str, lower: &str) -> String {
+    let near = KEYWORDS.iter().map(|k| (distance(lower, k), k)).min().filter(|(d, _)| *d < 3);
+    match near {
+        Some((_, keyword)) => format!("unknown instruction: {typed} (did you mean {}?)", keyword.to_uppercase()),
+        None => format!("unknown instruction: {typed}"),
+    }
+}
+
+/// How many letters must be added, left out or changed to make one word the other.
+pub(super) fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut before = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let cost = before + usize::from(x != *y);
+            before = row[j + 1];
+            row[j + 1] = cost.min(before + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// A JSON list of strings, if that is what the text is.
+fn json_strings(text: &str) -> Option<Vec<String>> {
+    if !text.starts_with('[') {
+        return None;
+    }
+    serde_json::from_str(text).ok()
+}
+
+fn command(rest: &str) -> Command {
+    match json_strings(rest) {
+        Some(words) => Command::Exec(words),
+        None => Command::Shell(rest.to_string()),
+    }
+}
+
+fn args(rest: &str, escape: char) -> Result<Vec<(String, Option<String>)>, String> {
+    let mut all = Vec::new();
+    for word in raw_words(rest, escape) {
+        let (name, value) = match word.split_once('=') {
+            Some((name, value)) => (name.to_string(), Some(value.to_string())),
+            None => (word, None),
+        };
+        if name.is_empty() {
+            return Err("ARG names can not be blank".into());
+        }
+        all.push((name, value));
+    }
+    Ok(all)
+}
+
+/// `a=1 b=2`, or the old form: a name, a blank, and the rest of the line.
+fn pairs(rest: &str, keyword: &str, escape: char) -> Result<Vec<(String, String)>, String> {
+    let words = raw_words(rest, escape);
+    let first = words.first().map_or("", String::as_str);
+    if !first.contains('=') {
+        let Some((name, value)) = rest.split_once(char::is_whitespace) else {
+            return Err(format!("{keyword} must have two arguments"));
+        };
+        return Ok(vec![(name.to_string(), value.trim().to_string())]);
+    }
+    let mut all = Vec::new();
+    for word in &words {
+        let Some((name, value)) = word.split_once('=') else {
+            return Err(format!("Syntax error - can't find = in {word:?}. Must be of the form: name=value"));
+        };
+        if name.is_empty() {
+            return Err(format!("{keyword} names can not be blank"));
+        }
+        all.push((name.to_string(), value.to_string()));
+    }
+    Ok(all)
+}
+
+fn copying(line: &Line, flags: &Flags, rest: &str, escape: char) -> Result<Copying, String> {
+    let add = line.keyword == "add";
+    if add {
+        flags.allow(&["chown", "chmod", "link", "keep-git-dir", "checksum", "unpack"], &["exclude"])?;
+    } else {
+        flags.allow(&["chown", "chmod", "link", "from", "parents"], &["exclude"])?;
+    }
+    let mut words = json_strings(rest).unwrap_or_else(|| raw_words(rest, escape));
+    let name = line.keyword.to_uppercase();
+    let target = words.pop();
+    let (Some(target), false) = (target, words.is_empty()) else {
+        return Err(match rest.is_empty() {
+            true => format!("{name} requires at least two arguments, but none were provided"),
+            false => format!(
+                "{name} requires at least two arguments, but only one was provided. Destination could not be determined"
+            ),
+        });
+    };
+    let mut heredocs = line.heredocs.iter();
+    let sources = words.into_iter().map(|word| match Heredoc::of(&word).and_then(|_| heredocs.next()) {
+        Some(heredoc) => Source::Inline(heredoc.clone()),
+        None => Source::Path(word),
+    });
+    Ok(Copying {
+        sources: sources.collect(),
+        target,
+        from: flags.value("from")?,
+        chown: flags.value("chown")?,
+        chmod: flags.value("chmod")?,
+        link: flags.boolean("link")?,
+        parents: flags.boolean("parents")?,
+        exclude: flags.values("exclude")?,
+        checksum: flags.value("checksum")?,
+        unpack: match flags.value("unpack") {
+            Ok(None) => None,
+            _ => Some(flags.boolean("unpack")?),
+        },
+        keep_git_dir: flags.boolean("keep-git-dir")?,
+    })
+}
+
+fn run(line: &Line, flags: &Flags, rest: &str) -> Result<RunStep, String> {
+    flags.allow(&["network", "security"], &["mount", "device"])?;
+    if rest.is_empty() {
+        return Err("RUN requires at least one argument".into());
+    }
+    let network = match flags.value("network")?.as_deref() {
+        None | Some("default") => Network::Default,
+        Some("none") => Network::None,
+        Some("host") => Network::Host,
+        Some(other) => return Err(format!("invalid network mode: {other:?}")),
+    };
+    let insecure = match flags.value("security")?.as_deref() {
+        None | Some("sandbox") => false,
+        Some("insecure") => true,
+        Some(other) => return Err(format!("invalid security mode: {other:?}")),
+    };
+    let mounts = flags.values("mount")?.iter().map(|m| parse_mount(m)).collect::<Result<_, _>>()?;
+    Ok(RunStep { command: command(rest), heredocs: line.heredocs.clone(), mounts, network, insecure })
+}
+
+fn onbuild(line: &Line, rest: &str, escape: char) -> Result<String, String> {
+    if rest.is_empty() {
+        return Err("ONBUILD requires at least one argument".into());
+    }
+    let (keyword, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    match keyword.to_lowercase().as_str() {
+        "onbuild" => return Err("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed".into()),
+        "from" | "maintainer" => return Err(format!("{} isn't allowed as an ONBUILD trigger", keyword.to_uppercase())),
+        _ => {}
+    }
+    let inner = Line {
+        keyword: keyword.to_lowercase(),
+        typed_keyword: keyword.to_string(),
+        rest: after.trim().to_string(),
+        text: rest.to_string(),
+        ..line.clone()
+    };
+    parsed(&inner, escape)?;
+    let bodies: String = line.heredocs.iter().map(|h| format!("\n{}{}", h.content, h.name)).collect();
+    Ok(rest.to_string() + &bodies)
+}
+
+fn health(flags: &Flags, rest: &str) -> Result<Health, String> {
+    let (kind, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let after = after.trim();
+    match kind.to_uppercase().as_str() {
+        "" => return Err("HEALTHCHECK requires at least one argument".into()),
+        "NONE" if !after.is_empty() => return Err("HEALTHCHECK NONE takes no arguments".into()),
+        "NONE" => return Ok(Health::default()),
+        "CMD" if after.is_empty() => return Err("Missing command after HEALTHCHECK CMD".into()),
+        "CMD" => {}
+        _ => return Err(format!("Unknown type {:?} in HEALTHCHECK (try CMD)", kind.to_uppercase())),
+    }
+    flags.allow(&["interval", "timeout", "start-period", "start-interval", "retries"], &[])?;
+    let time = |name: &str| match flags.value(name)? {
+        None => Ok(0),
+        Some(text) => {
+            let time = crate::cli::parse_duration(&text).map_err(|_| format!("time: invalid duration {text:?}"))?;
+            let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+            if (1..1_000_000).contains(&nanos) {
+                return Err(format!("Interval {name:?} cannot be less than 1ms"));
+            }
+            Ok(nanos)
+        }
+    };
+    let retries = match flags.value("retries")? {
+        None => 0,
+        Some(text) => match text.parse::<i64>() {
+            Ok(n) if n < 0 => return Err(format!("--retries cannot be negative ({n})")),
+            Ok(n) => u32::try_from(n).unwrap_or(u32::MAX),
+            Err(_) => return Err(format!("strconv.ParseInt: parsing {text:?}: invalid syntax")),
+        },
+    };
+    Ok(Health {
+        command: Some(command(after)),
+        interval: time("interval")?,
+        timeout: time("timeout")?,
+        start_period: time("start-period")?,
+        start_interval: time("start-interval")?,
+        retries,
+    })
+}

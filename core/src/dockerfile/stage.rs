@@ -1,0 +1,133 @@
+//! Stages: what stands between one `FROM` and the next.
+
+use super::error::ParseError;
+use super::expand::{Vars, expand};
+use super::flags::split;
+use super::instruction::{Instruction, Located};
+use super::lines::{Line, read};
+use super::parse::instruction;
+
+/// A whole Dockerfile.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dockerfile {
+    /// What continues a line and protects a character: `\` or a backtick.
+    pub escape: char,
+    /// The front end that `# syntax=` asks for.
+    pub syntax: Option<String>,
+    /// `ARG`s before the first `FROM`: names, defaults, and their line.
+    pub args: Vec<Located>,
+    pub stages: Vec<Stage>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stage {
+    /// In lower case.
+    pub name: Option<String>,
+    /// As typed, variables and all.
+    pub base: String,
+    pub platform: Option<String>,
+    pub instructions: Vec<Located>,
+    /// Of its `FROM`.
+    pub first: usize,
+    pub last: usize,
+    pub text: String,
+}
+
+impl Dockerfile {
+    /// Reads a Dockerfile.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its line.
+    pub fn parse(text: &str) -> Result<Dockerfile, ParseError> {
+        let (directives, lines) = read(text)?;
+        if lines.is_empty() {
+            return Err(ParseError::meaning(0, 0, "file with no instructions"));
+        }
+        let mut file =
+            Dockerfile { escape: directives.escape, syntax: directives.syntax, args: Vec::new(), stages: Vec::new() };
+        for line in &lines {
+            if line.keyword == "from" {
+                let stage = stage(line).map_err(|message| ParseError::at(line.first, line.last, message))?;
+                file.stages.push(stage);
+                continue;
+            }
+            let located = instruction(line, directives.escape)?;
+            match (file.stages.last_mut(), &located.instruction) {
+                (Some(stage), _) => stage.instructions.push(located),
+                (None, Instruction::Arg(_)) => file.args.push(located),
+                (None, _) => {
+                    return Err(ParseError::meaning(line.first, line.last, "no build stage in current context"));
+                }
+            }
+        }
+        if file.stages.is_empty() {
+            let last = lines.last().map_or(1, |l| l.first);
+            return Err(ParseError::meaning(last, last, "no build stage in current context"));
+        }
+        Ok(file)
+    }
+
+    /// The stage of this name (in any case), or number.
+    pub fn stage_index(&self, name: &str) -> Option<usize> {
+        let lower = name.to_lowercase();
+        let named = self.stages.iter().rposition(|s| s.name.as_deref() == Some(lower.as_str()));
+        named.or_else(|| name.parse::<usize>().ok().filter(|n| *n < self.stages.len()))
+    }
+
+    /// The values of the `ARG`s before the first `FROM`, with what the command line gives them.
+    pub fn global_args(&self, given: &Vars, predefined: &Vars) -> Result<Vars, ParseError> {
+        let mut values = predefined.clone();
+        for located in &self.args {
+            let Instruction::Arg(args) = &located.instruction else { continue };
+            for (name, default) in args {
+                let value = match (given.get(name), default) {
+                    (Some(value), _) => Some(value.clone()),
+                    (None, Some(default)) => Some(
+                        expand(default, &values, self.escape)
+                            .map_err(|e| ParseError::meaning(located.first, located.last, e))?,
+                    ),
+                    (None, None) => None,
+                };
+                if let Some(value) = value {
+                    values.insert(name.clone(), value);
+                }
+            }
+        }
+        Ok(values)
+    }
+}
+
+fn stage(line: &Line) -> Result<Stage, String> {
+    let (flags, rest) = split(&line.rest);
+    flags.allow(&["platform"], &[])?;
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    let (base, name) = match words.as_slice() {
+        [base] => (*base, None),
+        [base, word, name] if word.eq_ignore_ascii_case("as") => (*base, Some(name.to_lowercase())),
+        _ => return Err("FROM requires either one or three arguments".into()),
+    };
+    if let Some(name) = &name {
+        let valid = name.starts_with(|c: char| c.is_ascii_lowercase())
+            && name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-_.".contains(&c));
+        if !valid {
+            return Err(format!(
+                "invalid name for build stage: {name:?}, name can't start with a number or contain symbols"
+            ));
+        }
+        if matches!(name.as_str(), "context" | "scratch") {
+            return Err(format!("invalid name for build stage: {name:?}, name is reserved"));
+        }
+    }
+    Ok(Stage {
+        name,
+        base: base.to_string(),
+        platform: flags.value("platform")?,
+        instructions: Vec::new(),
+        first: line.first,
+        last: line.last,
+        text: line.text.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! Whole files: what they parse to, and what is said of wrong ones.
+
+use super::*;
+use crate::dockerfile::{Command, Copying, Source};
+
+fn instructions(text: &str) -> Vec<Instruction> {
+    let file = Dockerfile::parse(&format!("FROM a\n{text}")).unwrap_or_else(|e| panic!("{text}: {e}"));
+    file.stages[0].instructions.iter().map(|i| i.instruction.clone()).collect()
+}
+
+#[test]
+fn instructions_of_each_kind() {
+    let pairs = |rows: &[(&str, &str)]| rows.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect::<Vec<_>>();
+    let words = |rows: &[&str]| rows.iter().map(|s| s.to_string()).collect::<Vec<_>>();
+    for (text, expected) in [
+        ("ENV A=1 B=\"two words\"", Instruction::Env(pairs(&[("A", "1"), ("B", "\"two words\"")]))),
+        ("ENV A two words", Instruction::Env(pairs(&[("A", "two words")]))),
+        ("label a.b=c", Instruction::Label(pairs(&[("a.b", "c")]))),
+        ("ARG A=1 B", Instruction::Arg(vec![("A".into(), Some("1".into())), ("B".into(), None)])),
+        ("CMD [\"a\", \"b\"]", Instruction::Cmd(Command::Exec(words(&["a", "b"])))),
+        ("CMD a b", Instruction::Cmd(Command::Shell("a b".into()))),
+        ("ENTRYPOINT ['a']", Instruction::Entrypoint(Command::Shell("['a']".into()))),
+        ("CMD []", Instruction::Cmd(Command::Exec(Vec::new()))),
+        ("EXPOSE 80 53/udp", Instruction::Expose("80 53/udp".into())),
+        ("VOLUME /a /b", Instruction::Volume(words(&["/a", "/b"]))),
+        ("VOLUME [\"/a b\"]", Instruction::Volume(words(&["/a b"]))),
+        ("SHELL [\"/bin/sh\",\"-ec\"]", Instruction::Shell(words(&["/bin/sh", "-ec"]))),
+        ("ONBUILD RUN x", Instruction::Onbuild("RUN x".into())),
+        ("MAINTAINER me", Instruction::Maintainer("me".into())),
+        (
+            "COPY --from=build --chown=1:2 --link a b /c/",
+            Instruction::Copy(Copying {
+                sources: vec![Source::Path("a".into()), Source::Path("b".into())],
+                target: "/c/".into(),
+                from: Some("build".into()),
+                chown: Some("1:2".into()),
+                link: true,
+                ..Copying::default()
+            }),
+        ),
+    ] {
+        assert_eq!(instructions(text), [expected], "{text}");
+    }
+}
+
+#[test]
+fn stages_and_arguments() {
+    let file =
+        Dockerfile::parse("ARG TAG=1\nARG IMAGE=a:$TAG\nFROM --platform=linux/arm64 $IMAGE AS Build\nFROM build\n")
+            .unwrap();
+    assert_eq!(file.stages[0].name.as_deref(), Some("build"));
+    assert_eq!(file.stages[0].platform.as_deref(), Some("linux/arm64"));
+    assert_eq!((file.stage_index("BUILD"), file.stage_index("1"), file.stage_index("2")), (Some(0), Some(1), None));
+    let args = file.global_args(&Vars::from([("TAG".into(), "7".into())]), &Vars::new()).unwrap();
+    assert_eq!(args["IMAGE"], "a:7");
+}
+
+#[test]
+fn errors_name_their_line() {
+    let parse_error = |line: usize, text: &str| format!("dockerfile parse error on line {line}: {text}");
+    for (text, error) in [
+        ("", "file with no instructions".to_string()),
+        ("# only\n", "file with no instructions".into()),
+        ("RUN echo no base", "no build stage in current context".into()),
+        ("ARG A", "no build stage in current context".into()),
+        ("FROM a\nFLY away", parse_error(2, "unknown instruction: FLY")),
+        ("FROM a\nCOPPY x y", parse_error(2, "unknown instruction: COPPY (did you mean COPY?)")),
+        ("FROM", parse_error(1, "FROM requires either one or three arguments")),
+        ("FROM a b", parse_error(1, "FROM requires either one or three arguments")),
+        (
+            "FROM a AS 1x",
+            parse_error(1, "invalid name for build stage: \"1x\", name can't start with a number or contain symbols"),
+        ),
+        (
+            "FROM a\nCOPY x",
+            parse_error(
+                2,
+                "COPY requires at least two arguments, but only one was provided. Destination could not be determined",
+            ),
+        ),
+        ("FROM a\nCOPY --fly=1 x y", parse_error(2, "unknown flag: --fly")),
+        ("FROM a\nCOPY --from x y", parse_error(2, "missing a value on flag: --from")),
+        ("FROM a\nENV A", parse_error(2, "ENV must have two arguments")),
+        ("FROM a\nENV A=1 B", parse_error(2, "Syntax error - can't find = in \"B\". Must be of the form: name=value")),
+        ("FROM a\nENV", parse_error(2, "ENV requires at least one argument")),
+        ("FROM a\nWORKDIR", parse_error(2, "WORKDIR requires exactly one argument")),
+        ("FROM a\n\nRUN", parse_error(3, "RUN requires at least one argument")),
+        ("FROM a\nSHELL /bin/sh", parse_error(2, "SHELL requires the arguments to be in JSON form")),
+        ("FROM a\nONBUILD ONBUILD RUN x", parse_error(2, "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed")),
+        ("FROM a\nONBUILD FROM x", parse_error(2, "FROM isn't allowed as an ONBUILD trigger")),
+        ("FROM a\nHEALTHCHECK RUN x", parse_error(2, "Unknown type \"RUN\" in HEALTHCHECK (try CMD)")),
+        ("FROM a\nHEALTHCHECK CMD", parse_error(2, "Missing command after HEALTHCHECK CMD")),
+        ("FROM a\nVOLUME [\"\"]", parse_error(2, "VOLUME specified can not be an empty string")),
+        ("FROM a\nRUN --mount=type=x,target=/y z", parse_error(2, "unsupported mount type \"x\"")),
+    ] {
+        assert_eq!(Dockerfile::parse(text).map_err(|e| e.to_string()).unwrap_err(), error, "{text}");
+    }
+}
