@@ -1,21 +1,37 @@
 //! The `docker image` commands, one file each.
 
+mod commit;
+mod create;
 mod credential;
 mod ensure;
 mod event;
 mod find;
+mod import;
+mod inspect;
+mod layer;
+mod load;
 mod progress;
+mod prune;
 mod pull;
 mod push;
 mod remote;
 mod remove;
+mod save;
+mod size;
 mod store;
 mod tag;
 
-pub use credential::CredentialRecord;
+pub use commit::commit;
+pub use create::create_image;
+pub use credential::{CredentialRecord, read_all_bytes};
 pub use ensure::{PullPolicy, ensure};
+pub use event::image_event;
 pub use find::{is_id_prefix, lookup, no_such_image, references, resolve};
+pub use import::open_error;
+pub use inspect::{inspect_value, template_value};
+pub use prune::{Pruned, confirm, prune_images};
 pub use remove::{Removed, remove_image};
+pub use size::human_size;
 pub use store::{chains_of, drop_layers, keep_image, tag_image};
 
 use crate::cli::Invocation;
@@ -29,6 +45,10 @@ pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Resul
         "image push" => push::push(ctx, call).await,
         "image tag" => tag::tag(ctx, call).await,
         "image rm" => remove::remove(ctx, call).await,
+        "image import" => import::import(ctx, call).await,
+        "image save" => save::save(ctx, call).await,
+        "image load" => load::load(ctx, call).await,
+        "image prune" => prune::prune(ctx, call).await,
         "login" => credential::login(ctx, call).await,
         "logout" => credential::logout(ctx, call).await,
         _ => return None,

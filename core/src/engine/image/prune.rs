@@ -1,0 +1,142 @@
+//! `docker image prune`: images that nothing names or uses.
+
+use super::find::references;
+use super::remove::{Removed, containers_of, has_children, remove_image};
+use crate::cli::Invocation;
+use crate::engine::{Ctx, Error, Result};
+use crate::image::ImageRecord;
+use crate::image::wire::from_rfc3339;
+use crate::name::ChainId;
+use crate::world::World;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What went, and how many bytes of files that gave back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    pub removed: Vec<Removed>,
+    pub bytes: u64,
+}
+
+impl Pruned {
+    /// As `docker image prune` and `docker system prune` list it: nothing, or a heading and lines.
+    pub fn text(&self) -> String {
+        if self.removed.is_empty() {
+            return String::new();
+        }
+        let line = |one: &Removed| match one {
+            Removed::Untagged(name) => format!("untagged: {name}\n"),
+            Removed::Deleted(digest) => format!("deleted: {digest}\n"),
+        };
+        format!("Deleted Images:\n{}\n", self.removed.iter().map(line).collect::<String>())
+    }
+}
+
+pub async fn prune<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
+    let all = call.args.flag("all");
+    let warning = if all {
+        "WARNING! This will remove all images without at least one container associated to them."
+    } else {
+        "WARNING! This will remove all dangling images."
+    };
+    if !call.args.flag("force") && !confirm(ctx, warning).await? {
+        return Ok(0);
+    }
+    let pruned = prune_images(ctx, all, call.args.values("filter")).await?;
+    let total = super::size::human_size(pruned.bytes, 4);
+    ctx.print(format!("{}Total reclaimed space: {total}\n", pruned.text())).await;
+    Ok(0)
+}
+
+/// Asks on the terminal; anything but yes is no.
+pub async fn confirm<W: World>(ctx: &Ctx<W>, warning: &str) -> Result<bool> {
+    ctx.print(format!("{warning}\nAre you sure you want to continue? [y/N] ")).await;
+    let mut answer = Vec::new();
+    loop {
+        let some = ctx.client.read(1).await?;
+        if some.is_empty() || some == b"\n" {
+            break;
+        }
+        answer.extend(some);
+    }
+    let answer = String::from_utf8_lossy(&answer).trim().to_lowercase();
+    if !ctx.client.is_tty(crate::world::Stream::In) {
+        ctx.print("\n").await;
+    }
+    Ok(matches!(answer.as_str(), "y" | "yes"))
+}
+
+/// Removes dangling images, with `all` every one that no container uses. Filters are `until=`, `label=`, `label!=`.
+pub async fn prune_images<W: World>(ctx: &Ctx<W>, all: bool, filters: &[String]) -> Result<Pruned> {
+    let all = all || filters.iter().any(|f| f == "dangling=false" || f == "dangling=0");
+    let mut pruned = Pruned::default();
+    let images = ctx.world().list::<ImageRecord>()?;
+    let mut sizes: BTreeMap<ChainId, u64> = BTreeMap::new();
+    for image in &images {
+        sizes.extend(image.layers.iter().map(|l| (l.chain, l.size)));
+    }
+    for image in images {
+        if !fits(ctx, &image, filters)? || !containers_of(ctx, &image.id)?.is_empty() {
+            continue;
+        }
+        let names = references(ctx, &image.id)?;
+        let tagged = names.iter().any(|r| r.digest().is_none());
+        let targets: Vec<String> = match (names.is_empty(), tagged && !all) {
+            (true, _) if has_children(ctx, &image.id)? => continue,
+            (true, _) => vec![image.id.hex()],
+            (false, true) => continue,
+            (false, false) => names.iter().map(|r| r.to_string()).collect(),
+        };
+        for target in targets {
+            // A name may be gone with another one, and somebody may just have begun to use the image.
+            if let Ok(removed) = remove_image(ctx, &target, false, true).await {
+                pruned.removed.extend(removed);
+            }
+        }
+    }
+    for one in &pruned.removed {
+        if let Removed::Deleted(digest) = one {
+            pruned.bytes += sizes.get(digest).copied().unwrap_or(0);
+        }
+    }
+    Ok(pruned)
+}
+
+fn fits<W: World>(ctx: &Ctx<W>, image: &ImageRecord, filters: &[String]) -> Result<bool> {
+    for filter in filters {
+        let (name, value) = filter.split_once('=').unwrap_or((filter, ""));
+        let kept = match name {
+            "until" => image.created.is_none_or(|created| Some(created) > until(ctx, value)),
+            "label" => !has_label(image, value),
+            "label!" => has_label(image, value),
+            "dangling" => false,
+            other => return Err(Error::Daemon(format!("invalid filter '{other}'"))),
+        };
+        if kept {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The time that `until=` means: a duration before now, seconds since the epoch, or a date.
+pub fn until<W: World>(ctx: &Ctx<W>, value: &str) -> Option<Duration> {
+    if let Ok(before) = crate::cli::parse_duration(value) {
+        return Some(ctx.world().now().saturating_sub(before));
+    }
+    if let Ok(seconds) = value.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    from_rfc3339(value)
+        .or_else(|| from_rfc3339(&format!("{value}Z")))
+        .or_else(|| from_rfc3339(&format!("{value}T00:00:00Z")))
+}
+
+/// Whether an image has a label: `name` or `name=value`.
+pub fn has_label(image: &ImageRecord, wanted: &str) -> bool {
+    let labels = image.config.labels.as_ref();
+    match wanted.split_once('=') {
+        Some((name, value)) => labels.and_then(|l| l.get(name)).is_some_and(|v| v == value),
+        None => labels.is_some_and(|l| l.contains_key(wanted)),
+    }
+}
