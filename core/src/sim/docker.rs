@@ -212,7 +212,8 @@ impl Client for Caller {
     }
 
     fn uid(&self) -> u32 {
-        self.os.ids().euid
+        let ids = self.os.ids();
+        ids.euid
     }
 
     fn read_file(&self, path: &str) -> LocalFut<Result<Vec<u8>, Fault>> {

@@ -201,8 +201,11 @@ async fn exchange_over<O: Os>(os: &O, fd: os::Fd, to: SocketAddr, request: &Requ
     }
 }
 
+/// Names with their values.
+type Headers = Vec<(String, String)>;
+
 /// The start line, the headers and the length of a head, where it is complete.
-fn split_head(bytes: &[u8]) -> Option<(String, Vec<(String, String)>, usize)> {
+fn split_head(bytes: &[u8]) -> Option<(String, Headers, usize)> {
     let end = bytes.windows(4).position(|w| w == b"\r\n\r\n")?;
     let text = String::from_utf8_lossy(&bytes[..end]);
     let mut lines = text.split("\r\n");

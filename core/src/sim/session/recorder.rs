@@ -38,13 +38,13 @@ impl Recorder {
 
     /// The stage as it is now.
     pub fn stage(&self) -> Rc<Stage> {
-        self.builder.borrow_mut().build(&self.world)
+        self.builder.borrow_mut().build(&self.world, None)
     }
 }
 
 impl Watcher for Recorder {
     fn after(&self, step: &Step) {
-        let stage = self.stage();
+        let stage = self.builder.borrow_mut().build(&self.world, Some(&step.story.on));
         self.moments.borrow_mut().push(Rc::new(Moment { step: step.clone(), stage }));
     }
 }

@@ -8,7 +8,9 @@ use crate::network::NetworkRecord;
 use crate::sim::world::{Memory, SimWorld};
 use crate::view::stage::*;
 use crate::volume::VolumeRecord;
-use crate::world::{ChangeKind, Kind, Queries};
+use crate::world::{ChangeKind, Kind, Queries, Subject};
+use serde::Deserialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -19,30 +21,100 @@ const MOST_CHANGES: usize = 500;
 pub struct StageBuilder {
     seen: Memory,
     last: Rc<Stage>,
+    /// By image id: the chains of its layers.
+    layers: BTreeMap<String, Vec<String>>,
+    containers: BTreeMap<String, Known>,
+}
+
+/// A container as it was last looked at.
+struct Known {
+    value: Rc<Value>,
+    record: ContainerRecord,
+    view: Rc<ContainerView>,
 }
 
 impl StageBuilder {
-    pub fn build(&mut self, world: &SimWorld) -> Rc<Stage> {
+    /// The stage as it is now; `touched` is what the last act was on, `None` where anything may have changed.
+    pub fn build(&mut self, world: &SimWorld, touched: Option<&[Subject]>) -> Rc<Stage> {
         let now = world.memory();
         let same = |kind: Kind| now.same(&self.seen, kind);
         let images_same = same(Kind::Image) && same(Kind::Tag);
-        let images = if images_same { self.last.images.clone() } else { share(&self.last.images, images(&now)) };
-        let registries = match images_same {
-            true => self.last.registries.clone(),
-            false => share(&self.last.registries, registries(&now)),
+        let (images, registries) = match images_same {
+            true => (self.last.images.clone(), self.last.registries.clone()),
+            false => (share(&self.last.images, images(&now)), share(&self.last.registries, registries(&now))),
         };
+        if !images_same {
+            let chains = |image: &ImageRecord| image.chains().iter().map(ToString::to_string).collect();
+            self.layers = now.list::<ImageRecord>().iter().map(|i| (i.id.to_string(), chains(i))).collect();
+        }
         let networks = match same(Kind::Network) {
             true => self.last.networks.clone(),
             false => share(&self.last.networks, networks(&now)),
         };
-        let containers = share(&self.last.containers, containers(&now, world));
-        let volumes = share(&self.last.volumes, volumes(&now, world));
+        let volumes_same = same(Kind::Volume);
+        let containers = self.containers(&now, world, touched);
+        let volumes = self.volumes(&now, world, touched, volumes_same);
         let stage = Stage { registries, images, containers, volumes, networks };
         if stage != *self.last {
             self.last = Rc::new(stage);
         }
         self.seen = now;
         self.last.clone()
+    }
+
+    /// Only what runs, what was touched and what has another record can look different.
+    fn containers(&mut self, now: &Memory, world: &SimWorld, touched: Option<&[Subject]>) -> Vec<Rc<ContainerView>> {
+        let mut known = BTreeMap::new();
+        for key in now.keys(Kind::Container) {
+            let Some(value) = now.get(Kind::Container, &key) else { continue };
+            let subject = Subject::Container(key.clone());
+            let old = self.containers.remove(&key).filter(|k| Rc::ptr_eq(&k.value, &value));
+            let quiet = world.init_pid(&key).is_none() && touched.is_some_and(|all| !all.contains(&subject));
+            let next = match old {
+                Some(old) if quiet => old,
+                Some(old) => {
+                    let view = container(&old.record, world, &self.layers);
+                    let view = if view == *old.view { old.view } else { Rc::new(view) };
+                    Known { view, ..old }
+                }
+                None => {
+                    let Ok(record) = ContainerRecord::deserialize(&*value) else { continue };
+                    let view = Rc::new(container(&record, world, &self.layers));
+                    Known { value, record, view }
+                }
+            };
+            known.insert(key, next);
+        }
+        self.containers = known;
+        let mut all: Vec<&Known> = self.containers.values().collect();
+        all.sort_by_key(|k| k.record.created);
+        all.into_iter().map(|k| k.view.clone()).collect()
+    }
+
+    /// A volume's size changes only under a container that runs, or by an act on it.
+    fn volumes(&self, now: &Memory, world: &SimWorld, touched: Option<&[Subject]>, same: bool) -> Vec<Rc<VolumeView>> {
+        let in_use = |name: &str| {
+            let mounts = |k: &Known| k.record.mounts.iter().any(|m| m.name == name);
+            self.containers.iter().any(|(id, known)| world.init_pid(id).is_some() && mounts(known))
+        };
+        let quiet = |name: &str| {
+            let subject = Subject::Volume(name.to_string());
+            touched.is_some_and(|all| !all.contains(&subject)) && !in_use(name)
+        };
+        if same && self.last.volumes.iter().all(|v| quiet(&v.name)) {
+            return self.last.volumes.clone();
+        }
+        let mut records = now.list::<VolumeRecord>();
+        records.sort_by_key(|volume| volume.created);
+        let fresh = records.into_iter().map(|volume| VolumeView {
+            size: match self.last.volumes.iter().find(|v| v.name == volume.name) {
+                Some(old) if quiet(&volume.name) => old.size,
+                _ => world.volume_size(&volume.name),
+            },
+            anonymous: volume.anonymous,
+            name: volume.name,
+        });
+        share(&self.last.volumes, fresh.collect())
     }
 }
 
@@ -115,27 +187,6 @@ fn networks(memory: &Memory) -> Vec<NetworkView> {
             name: network.name,
         })
         .collect()
-}
-
-fn volumes(memory: &Memory, world: &SimWorld) -> Vec<VolumeView> {
-    let mut records = memory.list::<VolumeRecord>();
-    records.sort_by_key(|volume| volume.created);
-    let view = |volume: VolumeRecord| VolumeView {
-        size: world.volume_size(&volume.name),
-        anonymous: volume.anonymous,
-        name: volume.name,
-    };
-    records.into_iter().map(view).collect()
-}
-
-fn containers(memory: &Memory, world: &SimWorld) -> Vec<ContainerView> {
-    let mut records = memory.list::<ContainerRecord>();
-    records.sort_by_key(|container| container.created);
-    let mut layers: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for image in memory.list::<ImageRecord>() {
-        layers.insert(image.id.to_string(), image.chains().iter().map(ToString::to_string).collect());
-    }
-    records.iter().map(|record| container(record, world, &layers)).collect()
 }
 
 fn container(record: &ContainerRecord, world: &SimWorld, layers: &BTreeMap<String, Vec<String>>) -> ContainerView {

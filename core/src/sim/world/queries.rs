@@ -28,7 +28,7 @@ impl SimWorld {
         let what = format!("open {path}");
         // What is mounted into a running container is part of what its paths mean, but `/` is the snapshot's own.
         let entries = match self.init(&key.0) {
-            Ok(pid) if path.trim_matches('/') != "" => self.machine().export(pid, path),
+            Ok(pid) if !path.trim_matches('/').is_empty() => self.machine().export(pid, path),
             _ => self.overlay(key)?.entries(path),
         };
         to_tar(&entries.during(what)?, None)

@@ -67,12 +67,13 @@ async fn talk<O: Os>(os: &O, fd: Fd, prompt: &str, plain: bool) -> i32 {
         match words.first().map(|w| w.to_ascii_lowercase()).as_deref() {
             None => {}
             Some("exit" | "quit") => return 0,
-            Some(_) => {
-                if answer(os, fd, &words, plain).await.is_err() {
+            Some(_) => match answer(os, fd, &words, plain).await {
+                Ok(_) => {}
+                Err(_) => {
                     say(os, 2, "Error: Server closed the connection").await;
                     return 1;
                 }
-            }
+            },
         }
     }
 }

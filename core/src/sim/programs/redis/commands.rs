@@ -182,7 +182,7 @@ fn text(store: &mut Store, name: &str, words: &[Vec<u8>], now: u64) -> Option<Do
             store.insert(word(1), Entry { value: Value::Text(word(3)), expires });
             Reply::Status("OK".into())
         }),
-        "MSET" if words.len() % 2 == 0 => Err("ERR wrong number of arguments for 'mset' command".into()),
+        "MSET" if words.len().is_multiple_of(2) => Err("ERR wrong number of arguments for 'mset' command".into()),
         "MSET" => {
             for pair in words[1..].chunks_exact(2) {
                 store.insert(pair[0].clone(), Entry { value: Value::Text(pair[1].clone()), expires: None });
