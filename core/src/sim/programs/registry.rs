@@ -67,11 +67,7 @@ async fn run<O: Os>(os: O, port: u16) -> i32 {
                 headers: request.headers.clone(),
                 body: request.body.clone(),
             };
-            let mut seen = Recorder { store: &mut stored.borrow_mut(), changed: BTreeSet::new() };
-            let answer = registry::server::serve(&question, &mut seen);
-            let changes: Vec<(String, Option<Rc<[u8]>>)> =
-                seen.changed.iter().map(|key| (key.clone(), seen.store.get(key))).collect();
-            drop(seen);
+            let (answer, changes) = answer(&mut stored.borrow_mut(), &question);
             for (key, bytes) in changes {
                 keep(&os, &key, bytes.as_deref()).await;
             }
@@ -85,6 +81,16 @@ async fn run<O: Os>(os: O, port: u16) -> i32 {
         .await
     };
     serve(&os, &[listener], on_bytes, async |_| Some(2)).await
+}
+
+/// What to write to the disk under which name; `None` deletes.
+type Changes = Vec<(String, Option<Rc<[u8]>>)>;
+
+fn answer(store: &mut MemoryStore, question: &registry::Request) -> (registry::Response, Changes) {
+    let mut seen = Recorder { store, changed: BTreeSet::new() };
+    let answer = registry::server::serve(question, &mut seen);
+    let changes = seen.changed.iter().map(|key| (key.clone(), seen.store.get(key))).collect();
+    (answer, changes)
 }
 
 /// A store that knows what was changed in it.

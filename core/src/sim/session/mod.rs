@@ -34,6 +34,9 @@ use std::time::Duration;
 /// Turns of the machine in one slice of work: what is counted in the log.
 const SLICE: u64 = 2000;
 
+/// What a script has printed and nobody has taken yet.
+type Output = Rc<RefCell<Vec<u8>>>;
+
 /// What a session is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activity {
@@ -335,7 +338,7 @@ impl Session {
         status
     }
 
-    fn begin_script(&self, path: &str) -> Result<(Pid, ExitWatch, Rc<RefCell<Vec<u8>>>), Errno> {
+    fn begin_script(&self, path: &str) -> Result<(Pid, ExitWatch, Output), Errno> {
         let (read, write) = self.machine().pipe();
         let out = || StdStream::Fd(Machine::INIT, write);
         let spawned = self.spawn([StdStream::Null, out(), out()]);
@@ -359,7 +362,7 @@ impl Session {
         Ok((pid, watch, output))
     }
 
-    fn follow(&self, pid: Pid, watch: &ExitWatch, output: &Rc<RefCell<Vec<u8>>>, each: &mut impl FnMut(&[u8])) -> i32 {
+    fn follow(&self, pid: Pid, watch: &ExitWatch, output: &Output, each: &mut impl FnMut(&[u8])) -> i32 {
         let mut pass = |bytes: &[u8]| {
             if !bytes.is_empty() {
                 self.print(bytes);
