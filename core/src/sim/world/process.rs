@@ -4,7 +4,7 @@ use super::shim::{Shim, Streams};
 use super::{During, SimWorld, set_capabilities, set_user};
 use crate::sim::kernel::{CgroupId, Machine, NamespaceChoice, Spawn, StdStream};
 use crate::world::acts::*;
-use crate::world::{Fault, Performs};
+use crate::world::{Fault, Performs, Queries};
 use cutaway_userland::Errno;
 use cutaway_userland::os::{Os, Pid, WindowSize};
 use std::rc::Rc;
@@ -117,7 +117,7 @@ impl Performs<CloneInit> for SimWorld {
             root_of: None,
         };
         let pid = self.adopt(spawn, passed)?;
-        let log = (act.stdio.log, self.log_of(&act.container));
+        let log = (act.stdio.log, self.log_of(&act.container), self.log_path(&act.container));
         let watch = self.machine().watch_exit(pid).ok_or(Fault::errno(Errno::ESRCH, "watch process"))?;
         let once = act.stdio.stdin_once;
         let shim = Shim::start(self.machine(), pid, watch, streams, once, Some(log));

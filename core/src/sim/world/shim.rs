@@ -2,10 +2,12 @@
 //! attached, passes input on, and knows how they ended. (Docker's is a process called containerd-shim.)
 
 use super::notify::{Either, Notify, race};
+use crate::image::wire::rfc3339;
 use crate::sim::kernel::{ExitWatch, Machine, PtyMaster, SimOs};
 use crate::world::acts::LogDriver;
 use crate::world::{Chunk, Console, Exit, LocalFut, LogLine, Stream};
-use cutaway_userland::os::{Fd, Os, Pid, WindowSize};
+use cutaway_userland::io;
+use cutaway_userland::os::{Fd, OpenFlags, Os, Pid, WindowSize};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -33,7 +35,9 @@ pub struct Log {
 }
 
 impl Log {
-    fn append(&self, from: Stream, at: Duration, bytes: &[u8]) {
+    /// Stores output; the lines that it completed.
+    fn append(&self, from: Stream, at: Duration, bytes: &[u8]) -> Vec<LogLine> {
+        let mut stored = Vec::new();
         for piece in bytes.split_inclusive(|b| *b == b'\n') {
             let line = {
                 let mut open = self.open.borrow_mut();
@@ -44,20 +48,22 @@ impl Log {
                 }
                 std::mem::take(open)
             };
-            self.store(LogLine { from, at, bytes: line });
+            let line = LogLine { from, at, bytes: line };
+            self.store(line.clone());
+            stored.push(line);
         }
         self.grown.ring();
+        stored
     }
 
     /// Stores lines that had no newline.
-    fn finish(&self, at: Duration) {
+    fn finish(&self, at: Duration) -> Vec<LogLine> {
         let [out, err] = std::mem::take(&mut *self.open.borrow_mut());
-        for (from, bytes) in [(Stream::Out, out), (Stream::Err, err)] {
-            if !bytes.is_empty() {
-                self.store(LogLine { from, at, bytes });
-            }
-        }
+        let open = [(Stream::Out, out), (Stream::Err, err)].into_iter().filter(|(_, bytes)| !bytes.is_empty());
+        let lines: Vec<LogLine> = open.map(|(from, bytes)| LogLine { from, at, bytes }).collect();
+        lines.iter().for_each(|line| self.store(line.clone()));
         self.grown.ring();
+        lines
     }
 
     fn store(&self, line: LogLine) {
@@ -118,6 +124,8 @@ pub struct Shim {
     /// Whether the end of a client's input ends the container's.
     input_once: bool,
     log: Option<Rc<Log>>,
+    /// The file of the host that holds the log, too, where the driver is `json-file`.
+    log_file: Option<String>,
     listeners: RefCell<Vec<Rc<Listener>>>,
     /// How many output streams are still read.
     pumping: Cell<u32>,
@@ -133,8 +141,11 @@ impl Shim {
         watch: ExitWatch,
         streams: Streams,
         input_once: bool,
-        log: Option<(LogDriver, Rc<Log>)>,
+        log: Option<(LogDriver, Rc<Log>, String)>,
     ) -> Rc<Shim> {
+        let log = log.filter(|(driver, ..)| *driver != LogDriver::None);
+        let log_file =
+            log.as_ref().filter(|(driver, ..)| *driver == LogDriver::JsonFile).map(|(.., path)| path.clone());
         let (terminal, input, output) = match streams {
             Streams::Terminal(pty) => (Some(pty), None, None),
             Streams::Pipes { input, output } => (None, input, Some(output)),
@@ -146,7 +157,8 @@ impl Shim {
             terminal,
             input: Cell::new(input),
             input_once,
-            log: log.filter(|(driver, _)| *driver != LogDriver::None).map(|(_, log)| log),
+            log: log.map(|(_, log, _)| log),
+            log_file,
             listeners: RefCell::default(),
             pumping: Cell::new(if output.is_some() { 2 } else { 1 }),
             ended: Cell::new(false),
@@ -208,7 +220,8 @@ impl Shim {
 
     async fn deliver(&self, from: Stream, bytes: Vec<u8>) {
         if let Some(log) = &self.log {
-            log.append(from, self.machine.now(), &bytes);
+            let lines = log.append(from, self.machine.now(), &bytes);
+            self.write_lines(&lines).await;
         }
         let listeners = self.listeners.borrow().clone();
         for listener in &listeners {
@@ -224,6 +237,23 @@ impl Shim {
         }
     }
 
+    /// Adds lines to the log's file, in Docker's form.
+    async fn write_lines(&self, lines: &[LogLine]) {
+        let Some(path) = self.log_file.as_ref().filter(|_| !lines.is_empty()) else { return };
+        let mut text = String::new();
+        for line in lines {
+            let stream = if line.from == Stream::Err { "stderr" } else { "stdout" };
+            let log = String::from_utf8_lossy(&line.bytes);
+            text += &serde_json::json!({ "log": log, "stream": stream, "time": rfc3339(line.at) }).to_string();
+            text.push('\n');
+        }
+        let host = self.host();
+        if let Ok(fd) = host.open(path, OpenFlags::APPEND, 0o640).await {
+            let _ = io::write_all(&host, fd, text.as_bytes()).await;
+            let _ = host.close(fd);
+        }
+    }
+
     /// Waits for the process's end, then for the rest of its output.
     async fn watch_end(self: Rc<Self>) {
         self.watch.wait().await;
@@ -233,7 +263,8 @@ impl Shim {
         }
         self.close_input();
         if let Some(log) = &self.log {
-            log.finish(self.machine.now());
+            let lines = log.finish(self.machine.now());
+            self.write_lines(&lines).await;
         }
         self.ended.set(true);
         self.bell.ring();
