@@ -10,6 +10,7 @@ mod pack;
 pub use files::{Files, host_tools};
 pub use pack::Packed;
 
+use crate::image::wire::media;
 use crate::registry::{MemoryStore, Request, Response, server};
 use serde_json::json;
 use std::cell::RefCell;
@@ -75,7 +76,7 @@ impl Hub {
             let Some(packed) = self.image(image) else { continue };
             let blobs: Vec<&[u8]> = packed.blobs().collect();
             let mut store = self.store.borrow_mut();
-            server::publish(&mut *store, repository, tag, pack::MANIFEST_TYPE, &packed.manifest, &blobs);
+            server::publish(&mut *store, repository, tag, media::OCI_MANIFEST, &packed.manifest, &blobs);
         }
         !tags.is_empty()
     }

@@ -2,14 +2,13 @@
 //! Source: OCI image specification, config.md and manifest.md.
 
 use super::images::{Recipe, Step};
+use crate::image::wire::{media, rfc3339};
 use crate::layer::{self, TarWriter};
 use crate::name::Digest;
-use crate::sim::programs::timestamp;
 use serde_json::{Value, json};
 use std::rc::Rc;
+use std::time::Duration;
 
-pub const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
-const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
 /// One layer as it is transferred.
@@ -38,7 +37,7 @@ impl Packed {
 pub fn pack(recipe: &Recipe, base: Option<&Packed>) -> Packed {
     let mut layers = base.map_or_else(Vec::new, |b| b.layers.clone());
     let mut history = base.map_or_else(Vec::new, |b| b.history.clone());
-    let created = timestamp(recipe.created);
+    let created = rfc3339(Duration::from_secs(recipe.created));
     for step in &recipe.steps {
         let (words, empty) = match step {
             Step::Files(words, files) => {
@@ -71,8 +70,8 @@ pub fn pack(recipe: &Recipe, base: Option<&Packed>) -> Packed {
     let descriptor = |kind: &str, bytes: &[u8]| json!({ "mediaType": kind, "digest": Digest::of(bytes).to_string(), "size": bytes.len() });
     let manifest = json!({
         "schemaVersion": 2,
-        "mediaType": MANIFEST_TYPE,
-        "config": descriptor(CONFIG_TYPE, &config),
+        "mediaType": media::OCI_MANIFEST,
+        "config": descriptor(media::OCI_CONFIG, &config),
         "layers": layers.iter().map(|l| descriptor(LAYER_TYPE, &l.gzip)).collect::<Vec<_>>(),
     })
     .to_string()

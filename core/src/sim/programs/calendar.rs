@@ -29,12 +29,6 @@ pub fn http_date(seconds: u64) -> String {
     format!("{}, {day:02} {} {year} {clock} GMT", DAYS[(seconds / 86400 % 7) as usize], month_name(month))
 }
 
-/// As `1970-01-01T00:00:00Z`.
-pub fn timestamp(seconds: u64) -> String {
-    let (year, month, day, clock) = parts(seconds);
-    format!("{year}-{month:02}-{day:02}T{clock}Z")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,7 +16,6 @@ use cutaway_userland::os::{LocalFut, Os};
 use cutaway_userland::{Errno, Program, io};
 use std::rc::Rc;
 
-pub use calendar::timestamp;
 pub use nginx::VERSION as NGINX_VERSION;
 pub use python::VERSION as PYTHON_VERSION;
 pub use redis::VERSION as REDIS_VERSION;
