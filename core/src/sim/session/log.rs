@@ -11,12 +11,15 @@ pub struct Config {
     pub start: Duration,
     pub columns: u16,
     pub rows: u16,
+    /// Whether the terminal only shows lines, as the page's does: then the shell leaves editing to it.
+    #[serde(default)]
+    pub plain: bool,
 }
 
 impl Default for Config {
     /// 2026-01-01, a window of 80 by 24.
     fn default() -> Config {
-        Config { seed: 1, start: Duration::from_secs(1_767_225_600), columns: 80, rows: 24 }
+        Config { seed: 1, start: Duration::from_secs(1_767_225_600), columns: 80, rows: 24, plain: false }
     }
 }
 

@@ -6,6 +6,7 @@
 //! [`Session::replay`] of that log is the same session again, byte for byte.
 
 mod host;
+mod lessons;
 mod log;
 mod recorder;
 mod stage;
@@ -259,7 +260,7 @@ impl Session {
             ("USER", "root"),
         ];
         if terminal {
-            env.push(("TERM", "xterm-256color"));
+            env.push(("TERM", if self.log.borrow().config.plain { "dumb" } else { "xterm-256color" }));
         }
         env.into_iter().map(|(n, v)| (n.to_string(), v.to_string())).collect()
     }
