@@ -1,10 +1,14 @@
-//! The page's handle on a session of the simulated machine.
+//! The page's handle on a session of the simulated machine: slices of work, steps with their stages, lessons.
 
 use cutaway_core::lesson::{Check, Lesson, Progress};
+use cutaway_core::sim::session::{Activity, Config, Session};
 use cutaway_core::view::stage::Stage;
 use cutaway_core::world::Step;
 use std::rc::Rc;
 use std::time::Duration;
+
+/// Turns of the machine in one slice: a few milliseconds of the page's time.
+const BUDGET: u64 = 6_000;
 
 /// How the machine goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,39 +22,112 @@ pub enum Pace {
 }
 
 pub struct Machine {
+    session: Session,
     steps: Rc<Vec<Rc<Step>>>,
+    /// After how many steps, one more than there are steps: the first is the empty machine.
+    stages: Vec<Rc<Stage>>,
+    /// Steps of a lesson's setup, which the timeline leaves out.
+    skipped: usize,
+    /// Where lines were entered: steps and entries of the log before each.
+    marks: Vec<(usize, usize)>,
 }
 
 impl Machine {
     pub fn new() -> Machine {
-        Machine { steps: Rc::default() }
+        Machine::of(Session::new(Config { plain: true, ..Config::default() }))
     }
-    pub fn prepare(&mut self, _lesson: &Lesson) {}
-    pub fn input(&mut self, _bytes: &[u8]) {}
-    pub fn run(&mut self, _elapsed: Duration) -> Pace {
-        Pace::Idle
+
+    fn of(session: Session) -> Machine {
+        let stages = vec![session.stage()];
+        Machine { session, steps: Rc::default(), stages, skipped: 0, marks: Vec::new() }
     }
-    pub fn skip(&mut self) {}
+
+    /// Makes the machine ready for a lesson. What that does is not part of the timeline.
+    pub fn prepare(&mut self, lesson: &Lesson) {
+        if self.session.prepare(lesson).is_ok() {
+            self.session.take_output();
+        }
+        self.stages = vec![self.session.stage()];
+        self.skipped = self.session.step_count();
+    }
+
+    /// Types at the terminal.
+    pub fn input(&mut self, bytes: &[u8]) {
+        self.marks.push((self.steps.len(), self.session.log().entries.len()));
+        self.session.input(bytes);
+    }
+
+    /// Works for one slice; `elapsed` is how long ago the last one was.
+    pub fn run(&mut self, elapsed: Duration) -> Pace {
+        if !elapsed.is_zero() {
+            self.session.tick(elapsed);
+        }
+        let activity = self.session.run(BUDGET);
+        self.collect();
+        match activity {
+            Activity::Busy => Pace::Busy,
+            Activity::Idle => Pace::Idle,
+            Activity::Sleeping(until) => Pace::Waits(until.saturating_sub(self.session.now())),
+        }
+    }
+
+    fn collect(&mut self) {
+        let new = self.session.steps(self.skipped + self.steps.len());
+        if new.is_empty() {
+            return;
+        }
+        let steps = Rc::make_mut(&mut self.steps);
+        for moment in new {
+            steps.push(Rc::new(moment.step.clone()));
+            self.stages.push(moment.stage.clone());
+        }
+    }
+
+    /// Lets the clock jump to what is due next.
+    pub fn skip(&mut self) {
+        if let Some(time) = self.session.next_timer() {
+            self.session.tick(time.saturating_sub(self.session.now()));
+        }
+    }
+
     pub fn take_output(&mut self) -> Vec<u8> {
-        b"root@cutaway:~# ".to_vec()
+        self.session.take_output()
     }
+
     pub fn at_prompt(&self) -> bool {
-        true
+        self.session.at_prompt()
     }
-    pub fn complete(&self, _text: &str) -> Option<String> {
-        None
+
+    /// The line with its last word completed, if there is one way to go on.
+    pub fn complete(&self, text: &str) -> Option<String> {
+        self.session.complete(text)
     }
+
     pub fn steps(&self) -> Rc<Vec<Rc<Step>>> {
         Rc::clone(&self.steps)
     }
-    pub fn stage_at(&self, _at: usize) -> Rc<Stage> {
-        Rc::default()
+
+    /// The stage after `at` steps: after all of them, as it is now.
+    pub fn stage_at(&self, at: usize) -> Rc<Stage> {
+        if at >= self.steps.len() { self.session.stage() } else { Rc::clone(&self.stages[at]) }
     }
-    pub fn go_back_to(&mut self, _at: usize) {}
-    pub fn grade(&self, lesson: &Lesson, _lines: &[String]) -> Progress {
-        Progress { reached: vec![false; lesson.goals.len()], hint: None }
+
+    /// Lives the session again up to the end of the line during which step `at` was made. Processes can't be
+    /// copied, so this replays the inputs.
+    pub fn go_back_to(&mut self, at: usize) {
+        let Some((_, entries)) = self.marks.iter().find(|(steps, _)| *steps >= at) else { return };
+        let (entries, skipped, first) = (*entries, self.skipped, Rc::clone(&self.stages[0]));
+        let marks = self.marks.iter().copied().filter(|(_, e)| *e < entries).collect();
+        *self = Machine::of(Session::replay(&self.session.log().prefix(entries)));
+        (self.skipped, self.stages[0], self.marks) = (skipped, first, marks);
+        self.collect();
     }
-    pub fn holds(&self, _check: &Check, _lines: &[String]) -> bool {
-        false
+
+    pub fn grade(&self, lesson: &Rc<Lesson>, lines: &[String]) -> Progress {
+        self.session.grade(lesson, lines)
+    }
+
+    pub fn holds(&self, check: &Check, lines: &[String]) -> bool {
+        self.session.holds(check, lines)
     }
 }

@@ -5,6 +5,7 @@
 //! next timer whenever everything waits. Everything that comes from outside is an entry of the log, and
 //! [`Session::replay`] of that log is the same session again, byte for byte.
 
+mod complete;
 mod host;
 mod lessons;
 mod log;
