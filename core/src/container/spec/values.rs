@@ -138,11 +138,6 @@ pub fn parse_bool(text: &str) -> Option<bool> {
     }
 }
 
-/// Why a `-e` value is refused, if it is.
-pub fn invalid_env(text: &str) -> Option<String> {
-    (text.is_empty() || text.starts_with('=')).then(|| format!("invalid environment variable: {text}"))
-}
-
 /// The lines of an `--env-file` or `--label-file`: `NAME=value` as it stands, or a name alone, which `lookup`
 /// gives a value or drops. Comments and empty lines are left out.
 pub fn read_env_lines(
