@@ -51,6 +51,26 @@ impl Record for ContainerRecord {
     }
 }
 
+/// Which container has a name: kept apart so that a name is found, and taken, without reading all containers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NameRecord {
+    pub name: String,
+    pub container: String,
+}
+
+impl NameRecord {
+    pub fn key_of(name: &str) -> String {
+        format!("container-name {name}")
+    }
+}
+
+impl Record for NameRecord {
+    const KIND: Kind = Kind::Setting;
+    fn key(&self) -> String {
+        NameRecord::key_of(&self.name)
+    }
+}
+
 /// The image's configuration with what the command line changed in it, and what concerns only a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContainerConfig {

@@ -1,5 +1,6 @@
 //! How a command fails, and how Docker's client words it.
 
+use crate::container::spec::SpecError;
 use crate::world::Fault;
 
 pub type Result<T> = std::result::Result<T, Error>;
@@ -11,7 +12,8 @@ pub enum Error {
     Daemon(String),
     /// The client refused before it asked the engine: shown as it is.
     Client(String),
-    /// The container's program could not be run: 127 (not found) or 126 (not executable), shown as `Daemon`.
+    /// The container could not be started, shown as `Daemon`; `status` is that of `docker run`: 127 (no such
+    /// program), 126 (not executable), else 125.
     Start { message: String, status: i32 },
     /// Everything has been said; only the exit status is left.
     Status(i32),
@@ -42,9 +44,11 @@ impl Error {
     /// The exit status; `command` is the canonical command, as `container run`.
     pub fn status(&self, command: &str) -> i32 {
         match self {
-            Error::Status(status) | Error::Start { status, .. } => *status,
-            Error::Daemon(_) | Error::Client(_) if command == "container run" => 125,
-            Error::Daemon(_) | Error::Client(_) => 1,
+            Error::Status(status) => *status,
+            Error::Start { status, .. } if command == "container run" => *status,
+            _ if command == "container run" => 125,
+            Error::Client(_) if command == "container create" => 125,
+            _ => 1,
         }
     }
 }
@@ -52,5 +56,17 @@ impl Error {
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Error {
         Error::Daemon(fault.to_string())
+    }
+}
+
+impl From<SpecError> for Error {
+    fn from(error: SpecError) -> Error {
+        match error {
+            SpecError::Flag { value, flag, reason } => {
+                Error::Client(format!("invalid argument {value:?} for {flag:?} flag: {reason}"))
+            }
+            SpecError::Client(text) => Error::Client(text),
+            SpecError::Daemon(text) => Error::Daemon(text),
+        }
     }
 }

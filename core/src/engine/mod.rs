@@ -8,11 +8,15 @@ pub mod compose;
 pub mod container;
 mod error;
 pub mod image;
+pub mod names;
 pub mod network;
+pub mod race;
+mod supervise;
 pub mod system;
 pub mod volume;
 
 pub use error::{Error, Result};
+pub use supervise::Ended;
 
 use crate::cli::Invocation;
 use crate::world::{Act, Client, Fault, Performs, Stream, Watched, World};

@@ -135,6 +135,11 @@ pub trait Queries {
     fn volume_size(&self, name: &str) -> u64;
     /// What stands at a path of the host, for bind mounts.
     fn host_file(&self, path: &str) -> Option<FileKind>;
+    /// Kind (`b` or `c`), major and minor number of a device of the host.
+    fn host_device(&self, path: &str) -> Option<(char, u32, u32)> {
+        let known = crate::container::defaults::DEVICES.iter().find(|(name, _, _)| *name == path);
+        known.map(|(_, major, minor)| ('c', *major, *minor))
+    }
     /// Where a volume's files are on the host.
     fn volume_path(&self, name: &str) -> String;
     /// Folders of a snapshot on the host: lower ones (top first), upper, work, merged; for `inspect`.
@@ -142,6 +147,12 @@ pub trait Queries {
 
     /// Whether the container's first process is alive; its id on the host.
     fn init_pid(&self, container: &str) -> Option<i32>;
+    /// Whether somebody watches the container, who will note its end in its record: false only where the
+    /// supervisor was killed.
+    fn is_supervised(&self, container: &str) -> bool {
+        let _ = container;
+        true
+    }
     fn wait_exit(&self, container: &str) -> LocalFut<Result<Exit, Fault>>;
     /// Ends when the container's first process ends. Where it has no terminal, output keeps its two streams.
     fn attach(&self, container: &str) -> LocalFut<Result<Rc<dyn Console>, Fault>>;

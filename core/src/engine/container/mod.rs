@@ -1,11 +1,119 @@
-//! The `docker container` commands, one file each.
+//! The `docker container` commands, one file each, and what they share: finding a container, starting one,
+//! talking with its streams.
+
+mod attach;
+mod check;
+mod copy;
+mod create;
+mod diff;
+mod endpoints;
+mod exec;
+mod files;
+mod find;
+mod health;
+mod inspect;
+mod kill;
+mod list;
+mod logs;
+mod mounts;
+mod plan;
+mod port;
+mod prune;
+mod remove;
+mod rename;
+mod run;
+mod start;
+mod start_command;
+mod stats;
+mod step;
+mod stop;
+mod top;
+mod update;
+
+pub use diff::changes;
+pub use create::{create, create_with_image};
+pub use endpoints::{connect, disconnect};
+pub use exec::{ExecRequest, exec};
+pub use find::{change, find, find_by_id, heal, heal_all};
+pub use inspect::inspect_value;
+pub use kill::kill;
+pub use logs::{LogQuery, print_logs};
+pub use list::{Look, command_line, matching, row};
+pub use prune::prune_stopped;
+pub use remove::{Removal, remove};
+pub use start::{Started, start};
+pub use step::{StepMount, StepNetwork, StepSpec, run_step};
+pub use stop::{stop, wait_stopped};
+
+pub(super) use endpoints::at_rest;
+pub(super) use health::watch_health;
+pub(super) use start::{Made, launch, tear_down};
 
 use crate::cli::Invocation;
-use crate::engine::{Ctx, Result};
+use crate::container::ContainerRecord;
+use crate::engine::system::publish;
+use crate::engine::{Ctx, Error, Result};
 use crate::world::World;
 
 /// Runs the command if it is one of this group's; its exit status.
 pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Result<i32>> {
-    let _ = (ctx, call);
-    None
+    let name = call.command.strip_prefix("container ")?;
+    let args = &call.args;
+    Some(match name {
+        "attach" => attach::command(ctx, args).await,
+        "cp" => copy::command(ctx, args).await,
+        "create" => create::command(ctx, args).await,
+        "diff" => diff::command(ctx, args).await,
+        "exec" => exec::command(ctx, args).await,
+        "export" => copy::export(ctx, args).await,
+        "kill" => kill::command(ctx, args).await,
+        "logs" => logs::command(ctx, args).await,
+        "ls" => list::command(ctx, args).await,
+        "pause" => kill::pause(ctx, args, true).await,
+        "port" => port::command(ctx, args).await,
+        "prune" => prune::command(ctx, args).await,
+        "rename" => rename::command(ctx, args).await,
+        "restart" => stop::restart_command(ctx, args).await,
+        "rm" => remove::command(ctx, args).await,
+        "run" => run::command(ctx, args).await,
+        "start" => start_command::command(ctx, args).await,
+        "stats" => stats::command(ctx, args).await,
+        "stop" => stop::command(ctx, args).await,
+        "top" => top::command(ctx, args).await,
+        "unpause" => kill::pause(ctx, args, false).await,
+        "update" => update::command(ctx, args).await,
+        "wait" => stop::wait_command(ctx, args).await,
+        _ => return None,
+    })
+}
+
+/// Notes that something happened to a container, with the attributes that Docker gives.
+pub(super) fn note<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, action: &str, more: &[(&str, String)]) {
+    let mut attributes = record.labels();
+    attributes.insert("image".into(), record.image_name.clone());
+    attributes.insert("name".into(), record.name.clone());
+    attributes.extend(more.iter().map(|(k, v)| (k.to_string(), v.clone())));
+    publish(ctx, "container", action, &record.id, attributes);
+}
+
+/// Does something with each of some containers and prints the name of each it worked for. What failed is told
+/// after all have been tried, as Docker does.
+async fn each<W: World>(
+    ctx: &Ctx<W>,
+    names: &[String],
+    work: impl AsyncFn(&str) -> Result<()>,
+) -> Result<i32> {
+    let mut errors = Vec::new();
+    for name in names {
+        match work(name).await {
+            Ok(()) => ctx.print(format!("{name}\n")).await,
+            Err(Error::Status(status)) => return Err(Error::Status(status)),
+            Err(error) => errors.push(error.render("")),
+        }
+    }
+    if errors.is_empty() {
+        return Ok(0);
+    }
+    ctx.warn(format!("{}\n", errors.join("\n"))).await;
+    Err(Error::Status(1))
 }

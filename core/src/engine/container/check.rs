@@ -1,0 +1,224 @@
+//! What the daemon refuses in a container's settings. Source of the words: moby, daemon/container.go and
+//! daemon/daemon_unix.go.
+
+use crate::container::spec::{NetworkMode, SecurityOptions};
+use crate::container::{ContainerConfig, HostConfig, Resources, RestartPolicy, defaults};
+use crate::engine::{Ctx, Error, Result};
+use crate::world::World;
+use cutaway_userland::os::Signal;
+
+fn refuse<T>(why: impl Into<String>) -> Result<T> {
+    Err(Error::Daemon(why.into()))
+}
+
+/// Checks a container's settings as they were asked for.
+///
+/// # Errors
+/// In Docker's words.
+pub fn settings<W: World>(ctx: &Ctx<W>, config: &ContainerConfig, host: &HostConfig) -> Result<()> {
+    if !config.image.working_dir.is_empty() && !config.image.working_dir.starts_with('/') {
+        let dir = &config.image.working_dir;
+        return refuse(format!("the working directory '{dir}' is invalid, it needs to be an absolute path"));
+    }
+    if let Some(signal) = &config.image.stop_signal {
+        parse_signal(signal)?;
+    }
+    for entry in &config.image.env {
+        if entry.is_empty() || entry.starts_with('=') {
+            return refuse(format!("invalid environment variable: {entry}"));
+        }
+    }
+    restart_policy(&host.restart)?;
+    if host.auto_remove && !matches!(host.restart.name.as_str(), "no" | "") {
+        return refuse("can't create 'AutoRemove' container with restart policy");
+    }
+    for hosts in &host.extra_hosts {
+        if !hosts.contains(':') {
+            return refuse(format!("bad format for add-host: {hosts:?}"));
+        }
+    }
+    network(config, host)?;
+    let ipc = host.ipc.as_str();
+    if !matches!(ipc, "" | "none" | "host" | "private" | "shareable") && !ipc.starts_with("container:") {
+        return refuse(format!("invalid IPC mode: {ipc}"));
+    }
+    if !matches!(host.runtime.as_str(), "" | "runc" | "io.containerd.runc.v2") {
+        return refuse(format!("unknown or invalid runtime name: {}", host.runtime));
+    }
+    if !matches!(host.isolation.as_str(), "" | "default") {
+        return refuse(format!("invalid isolation '{}' on linux", host.isolation));
+    }
+    if !matches!(host.log.driver.as_str(), "json-file" | "local" | "none" | "") {
+        return refuse(format!("logger: no log driver named '{}' is registered", host.log.driver));
+    }
+    if !(-1000..=1000).contains(&host.oom_score_adj) {
+        return refuse(format!("Invalid value {}, range for oom score adj is [-1000, 1000]", host.oom_score_adj));
+    }
+    defaults::normal_capabilities(&host.cap_add).map_err(|e| Error::Daemon(format!("invalid CapAdd: {}", strip(&e))))?;
+    defaults::normal_capabilities(&host.cap_drop).map_err(|e| Error::Daemon(format!("invalid CapDrop: {}", strip(&e))))?;
+    SecurityOptions::parse(&host.security_opt, host.privileged)?;
+    resources(ctx, &host.resources, None)
+}
+
+fn strip(text: &str) -> &str {
+    text.strip_prefix("invalid ").unwrap_or(text)
+}
+
+fn network(config: &ContainerConfig, host: &HostConfig) -> Result<()> {
+    let mode = NetworkMode::parse(&host.network_mode);
+    if let NetworkMode::Container(name) = &mode {
+        let with = |what: &str| format!("conflicting options: {what} and the container type network mode");
+        if name.is_empty() {
+            return refuse("invalid container format container:<name|id>");
+        }
+        if !config.hostname.is_empty() {
+            return refuse(with("hostname"));
+        }
+        if !host.links.is_empty() {
+            return refuse("conflicting options: container type network can't be used with links. This would result in undefined behavior");
+        }
+        if !host.dns.is_empty() {
+            return refuse(with("dns"));
+        }
+        if !host.extra_hosts.is_empty() {
+            return refuse("conflicting options: custom host-to-IP mapping and the network mode");
+        }
+        if !host.port_bindings.is_empty() || host.publish_all {
+            return refuse("conflicting options: port publishing and the container type network mode");
+        }
+    }
+    if mode == NetworkMode::Host && !host.links.is_empty() {
+        return refuse("conflicting options: host type networking can't be used with links. This would result in undefined behavior");
+    }
+    if host.uts == "host" && (!config.hostname.is_empty() || !config.domainname.is_empty()) {
+        return refuse("conflicting options: hostname and the UTS mode");
+    }
+    Ok(())
+}
+
+/// Checks a restart policy.
+///
+/// # Errors
+/// In Docker's words.
+pub fn restart_policy(policy: &RestartPolicy) -> Result<()> {
+    let retries = policy.max_retries;
+    match policy.name.as_str() {
+        "always" | "unless-stopped" | "no" | "" if retries != 0 => {
+            let negative = if retries < 0 { " and cannot be negative" } else { "" };
+            refuse(format!("invalid restart policy: maximum retry count can only be used with 'on-failure'{negative}"))
+        }
+        "always" | "unless-stopped" | "no" | "" => Ok(()),
+        "on-failure" if retries < 0 => refuse("invalid restart policy: maximum retry count cannot be negative"),
+        "on-failure" => Ok(()),
+        name => refuse(format!(
+            "invalid restart policy: unknown policy '{name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
+        )),
+    }
+}
+
+/// Checks limits. `before` are those in force where they are to be changed.
+///
+/// # Errors
+/// In Docker's words.
+pub fn resources<W: World>(ctx: &Ctx<W>, asked: &Resources, before: Option<&Resources>) -> Result<()> {
+    if asked.memory != 0 && asked.memory < defaults::LEAST_MEMORY {
+        return refuse("Minimum memory limit allowed is 6MB");
+    }
+    if asked.memory > 0 && asked.memory_swap > 0 && asked.memory_swap < asked.memory {
+        return refuse("Minimum memoryswap limit should be larger than memory limit, see usage");
+    }
+    if asked.memory == 0 && asked.memory_swap > 0 && before.is_none() {
+        return refuse("You should always set the Memory limit when using Memoryswap limit, see usage");
+    }
+    if asked.memory_reservation > 0 && asked.memory_reservation < defaults::LEAST_MEMORY {
+        return refuse("Minimum memory reservation allowed is 6MB");
+    }
+    if asked.memory > 0 && asked.memory_reservation > 0 && asked.memory < asked.memory_reservation {
+        return refuse("Minimum memory limit can not be less than memory reservation limit, see usage");
+    }
+    if asked.pids_limit.is_some_and(|n| n < -1) {
+        return refuse("Invalid PIDs limit");
+    }
+    processors(ctx, asked)?;
+    if asked.blkio_weight > 0 && !(10..=1000).contains(&asked.blkio_weight) {
+        return refuse("Range of blkio weight is from 10 to 1000");
+    }
+    Ok(())
+}
+
+fn processors<W: World>(ctx: &Ctx<W>, asked: &Resources) -> Result<()> {
+    let there = ctx.world().host().cpus;
+    if asked.nano_cpus > 0 && asked.cpu_period > 0 {
+        return refuse("Conflicting options: Nano CPUs and CPU Period cannot both be set");
+    }
+    if asked.nano_cpus > 0 && asked.cpu_quota > 0 {
+        return refuse("Conflicting options: Nano CPUs and CPU Quota cannot both be set");
+    }
+    if asked.nano_cpus < 0 || asked.nano_cpus > i64::from(there) * 1_000_000_000 {
+        return refuse(format!(
+            "range of CPUs is from 0.01 to {there}.00, as there are only {there} CPUs available"
+        ));
+    }
+    if asked.cpu_shares < 0 {
+        return refuse(format!("invalid CPU shares ({}): value must be a positive integer", asked.cpu_shares));
+    }
+    if asked.cpu_period != 0 && !(1000..=1_000_000).contains(&asked.cpu_period) {
+        return refuse("CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)");
+    }
+    if asked.cpu_quota > 0 && asked.cpu_quota < 1000 {
+        return refuse("CPU cfs quota can not be less than 1ms (i.e. 1000)");
+    }
+    for (what, text) in [("cpus", &asked.cpuset_cpus), ("mems", &asked.cpuset_mems)] {
+        let Some(numbers) = set_of(text) else {
+            return refuse(format!("Invalid value {text} for cpuset {what}"));
+        };
+        let limit = if what == "cpus" { there } else { 1 };
+        if numbers.iter().any(|n| *n >= limit) {
+            let (name, there) = if what == "cpus" { ("CPUs", there) } else { ("memory nodes", 1) };
+            let available = if there > 1 { format!("0-{}", there - 1) } else { "0".into() };
+            return refuse(format!("Requested {name} are not available - requested {text}, available: {available}"));
+        }
+    }
+    Ok(())
+}
+
+/// `0-2,7` as numbers.
+fn set_of(text: &str) -> Option<Vec<u32>> {
+    let mut numbers = Vec::new();
+    for part in text.split(',').filter(|p| !p.is_empty()) {
+        let (from, to) = part.split_once('-').unwrap_or((part, part));
+        let (from, to): (u32, u32) = (from.parse().ok()?, to.parse().ok()?);
+        if to < from || to > 8192 {
+            return None;
+        }
+        numbers.extend(from..=to);
+    }
+    Some(numbers)
+}
+
+/// A signal as people write it.
+///
+/// # Errors
+/// `Invalid signal: x`.
+pub fn parse_signal(text: &str) -> Result<Signal> {
+    match Signal::parse(text).filter(|s| s.0 != 0) {
+        Some(signal) => Ok(signal),
+        None => refuse(format!("invalid signal: {text}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policies() {
+        let policy = |name: &str, max_retries| RestartPolicy { name: name.into(), max_retries };
+        assert_eq!(restart_policy(&policy("on-failure", 3)), Ok(()));
+        assert!(restart_policy(&policy("sometimes", 0)).is_err());
+        assert!(restart_policy(&policy("always", 3)).is_err());
+        assert_eq!(set_of("0-2,7"), Some(vec![0, 1, 2, 7]));
+        assert_eq!(set_of("x"), None);
+        assert_eq!(parse_signal("sigusr1").map(|s| s.0), Ok(10));
+    }
+}

@@ -1,0 +1,106 @@
+//! Finding a container by what a person types, changing its record, and healing one whose supervisor died.
+
+use super::start::{Made, tear_down};
+use crate::container::{ContainerRecord, NameRecord, Status};
+use crate::engine::{Ctx, Error, Result};
+use crate::name::{Found, find_by_prefix};
+use crate::world::{Fault, Kind, World};
+
+/// The container that `name` stands for: its full id, its name, or the beginning of its id, in this order.
+///
+/// # Errors
+/// `No such container: x`, in Docker's words.
+pub async fn find<W: World>(ctx: &Ctx<W>, name: &str) -> Result<ContainerRecord> {
+    let missing = || Error::Daemon(format!("No such container: {name}"));
+    if name.is_empty() {
+        return Err(Error::Client("invalid container name or ID: value is empty".into()));
+    }
+    let world = ctx.world();
+    let record = match world.get::<ContainerRecord>(name)? {
+        Some(record) => record,
+        None => {
+            let named = world.get::<NameRecord>(&NameRecord::key_of(name.trim_start_matches('/')))?;
+            let id = match named {
+                Some(named) => named.container,
+                None => {
+                    let ids = world.keys(Kind::Container)?;
+                    match find_by_prefix(ids.iter().map(String::as_str), name) {
+                        Found::One(id) => id.to_string(),
+                        Found::None => return Err(missing()),
+                        Found::Ambiguous => {
+                            return Err(Error::Daemon(format!("multiple IDs found with provided prefix: {name}")));
+                        }
+                    }
+                }
+            };
+            world.get::<ContainerRecord>(&id)?.ok_or_else(missing)?
+        }
+    };
+    heal(ctx, record).await
+}
+
+/// The container of this id, as it is now.
+///
+/// # Errors
+/// `No such container: <id>`.
+pub fn find_by_id<W: World>(ctx: &Ctx<W>, id: &str) -> Result<ContainerRecord> {
+    let record = ctx.world().get::<ContainerRecord>(id)?;
+    record.ok_or_else(|| Error::Daemon(format!("No such container: {id}")))
+}
+
+/// Changes a container's record with other writers kept out; the record as it is then. `None` where it is gone.
+///
+/// # Errors
+/// Where the record can't be read or written.
+pub fn change<W: World>(
+    ctx: &Ctx<W>,
+    id: &str,
+    edit: impl FnOnce(&mut ContainerRecord),
+) -> std::result::Result<Option<ContainerRecord>, Fault> {
+    ctx.world().transact(|changes| {
+        let Some(mut record) = changes.get::<ContainerRecord>(id)? else { return Ok(None) };
+        edit(&mut record);
+        changes.put(&record)?;
+        Ok(Some(record))
+    })
+}
+
+/// Where a record says that a container runs, but its process is gone and nobody watches it any more, lets go of
+/// what it left behind and says so in the record.
+///
+/// # Errors
+/// Where the record can't be read or written.
+pub async fn heal<W: World>(ctx: &Ctx<W>, record: ContainerRecord) -> Result<ContainerRecord> {
+    let world = ctx.world();
+    let lost = record.is_running() && world.init_pid(&record.id).is_none() && !world.is_supervised(&record.id);
+    if !lost {
+        return Ok(record);
+    }
+    tear_down(ctx, &record, Made { cgroup: true, process: true }).await;
+    let now = world.now();
+    let healed = change(ctx, &record.id, |r| {
+        if r.is_running() {
+            r.state.status = Status::Exited;
+            r.state.pid = 0;
+            r.state.exit_code = 255;
+            r.state.finished = Some(now);
+            r.ports.clear();
+            r.sandbox = None;
+            r.exec_ids.clear();
+        }
+    })?;
+    healed.ok_or_else(|| Error::Daemon(format!("No such container: {}", record.id)))
+}
+
+/// All containers, the newest first, healed.
+///
+/// # Errors
+/// Where a record can't be read or written.
+pub async fn heal_all<W: World>(ctx: &Ctx<W>) -> Result<Vec<ContainerRecord>> {
+    let mut all = Vec::new();
+    for record in ctx.world().list::<ContainerRecord>()? {
+        all.push(heal(ctx, record).await?);
+    }
+    all.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| b.id.cmp(&a.id)));
+    Ok(all)
+}

@@ -1,0 +1,33 @@
+//! `docker port`.
+
+use super::find;
+use crate::cli::Args;
+use crate::container::spec::parse_port;
+use crate::container::status::host_text;
+use crate::engine::{Ctx, Error, Result};
+use crate::world::World;
+
+/// `docker port`.
+pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> {
+    let record = find(ctx, args.word(0)).await?;
+    let mut ports = record.ports.clone();
+    ports.sort_by_key(|p| (p.container_port, p.protocol.name(), p.host));
+    let Some(asked) = args.positionals.get(1) else {
+        for p in &ports {
+            let line = format!("{}/{} -> {}:{}\n", p.container_port, p.protocol.name(), host_text(p), p.host_port);
+            ctx.print(line).await;
+        }
+        return Ok(0);
+    };
+    let wanted = parse_port(asked);
+    let mut found = false;
+    for p in ports.iter().filter(|p| Some((p.container_port, p.protocol)) == wanted) {
+        found = true;
+        ctx.print(format!("{}:{}\n", host_text(p), p.host_port)).await;
+    }
+    if found {
+        return Ok(0);
+    }
+    let shown = if asked.contains('/') { asked.clone() } else { format!("{asked}/tcp") };
+    Err(Error::Client(format!("no public port '{shown}' published for {}", args.word(0))))
+}

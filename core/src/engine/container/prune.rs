@@ -1,0 +1,49 @@
+//! `docker container prune`.
+
+use super::{Removal, heal_all, remove};
+use crate::cli::Args;
+use crate::container::ContainerRecord;
+use crate::engine::{Ctx, Error, Result};
+use crate::view::filter::Filters;
+use crate::view::units::{parse_moment, size};
+use crate::world::{Stream, World};
+
+/// `docker container prune`.
+pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> {
+    let filters = Filters::parse(args.values("filter"));
+    filters.allow(&["label", "label!", "until"]).map_err(Error::Daemon)?;
+    if !args.flag("force") {
+        ctx.print("WARNING! This will remove all stopped containers.\nAre you sure you want to continue? [y/N] ").await;
+        let answer = ctx.client.read(64).await.unwrap_or_default();
+        if !matches!(answer.first(), Some(b'y' | b'Y')) {
+            ctx.client.write(Stream::Err, b"container prune has been cancelled\n").await;
+            return Err(Error::Status(1));
+        }
+    }
+    let (ids, freed) = prune_stopped(ctx, &filters).await?;
+    if !ids.is_empty() {
+        ctx.print(format!("Deleted Containers:\n{}\n\n", ids.join("\n"))).await;
+    }
+    ctx.print(format!("Total reclaimed space: {}\n", size(freed))).await;
+    Ok(0)
+}
+
+/// Removes all containers that don't run and for which the filters `label`, `label!` and `until` hold: their ids,
+/// and the bytes that it freed.
+///
+/// # Errors
+/// Filters that can't be read, in Docker's words.
+pub async fn prune_stopped<W: World>(ctx: &Ctx<W>, filters: &Filters) -> Result<(Vec<String>, u64)> {
+    let now = ctx.world().now();
+    let until = filters.values("until").last().map(|text| parse_moment(text, now)).transpose().map_err(Error::Daemon)?;
+    let goes = |r: &ContainerRecord| {
+        !r.is_running() && until.is_none_or(|t| r.created < t) && filters.labels(&r.labels())
+    };
+    let (mut ids, mut freed) = (Vec::new(), 0);
+    for record in heal_all(ctx).await?.into_iter().filter(goes) {
+        freed += ctx.world().snapshot_size(&record.snapshot);
+        remove(ctx, &record, &Removal::default()).await?;
+        ids.push(record.id);
+    }
+    Ok((ids, freed))
+}
