@@ -11,5 +11,6 @@ pub mod users;
 
 pub use record::{
     ContainerConfig, ContainerRecord, Device, Endpoint, Health, HealthProbe, HealthStatus, HostConfig, LogConfig,
-    MountKind, MountPoint, NameRecord, PortBinding, Propagation, Resources, RestartPolicy, State, Status, Throttle, Ulimit,
+    MountKind, MountPoint, NameRecord, PortBinding, Propagation, Resources, RestartPolicy, State, Status, Throttle,
+    Ulimit,
 };

@@ -19,10 +19,13 @@ pub fn resolve<R: Records>(records: &R, container: &str, name: &str) -> Result<V
         if matches!(network.as_str(), "bridge" | "host" | "none") {
             continue;
         }
-        let linked = mine.links.iter().filter_map(|l| l.split_once(':')).find(|(_, alias)| alias.eq_ignore_ascii_case(name));
+        let linked =
+            mine.links.iter().filter_map(|l| l.split_once(':')).find(|(_, alias)| alias.eq_ignore_ascii_case(name));
         let wanted = linked.map_or(name, |(target, _)| target);
         for other in &all {
-            let Some(endpoint) = other.endpoints.get(network).filter(|e| e.network_id == mine.network_id) else { continue };
+            let Some(endpoint) = other.endpoints.get(network).filter(|e| e.network_id == mine.network_id) else {
+                continue;
+            };
             let Some(address) = endpoint.address else { continue };
             let answers = |n: &str| n.eq_ignore_ascii_case(wanted);
             let full = wanted.strip_suffix(network.as_str()).and_then(|n| n.strip_suffix('.'));

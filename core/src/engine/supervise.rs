@@ -2,9 +2,9 @@
 //! starts the container again where its restart policy says so.
 
 use crate::container::{ContainerRecord, HealthStatus, Status};
+use crate::engine::Ctx;
 use crate::engine::container::{self, Made, Removal, change, launch, note, tear_down, watch_health};
 use crate::engine::race::{First, race};
-use crate::engine::Ctx;
 use crate::world::{Exit, World};
 use std::cell::Cell;
 use std::rc::Rc;

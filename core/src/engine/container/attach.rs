@@ -48,7 +48,9 @@ pub(super) async fn pump<W: World>(ctx: &Ctx<W>, console: Rc<dyn Console>, strea
     if raw {
         ctx.client.set_raw(true);
     }
-    if streams.tty && let Some(size) = ctx.client.window_size() {
+    if streams.tty
+        && let Some(size) = ctx.client.window_size()
+    {
         console.resize(size);
     }
     let end = exchange(ctx, &*console, streams).await;
@@ -249,7 +251,6 @@ async fn code_after<W: World>(ctx: &Ctx<W>, record: &ContainerRecord) -> i32 {
     super::wait_stopped(ctx, &record.id, None).await;
     find_by_id(ctx, &record.id).map_or(0, |r| r.state.exit_code)
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -54,8 +54,10 @@ pub fn settings<W: World>(ctx: &Ctx<W>, config: &ContainerConfig, host: &HostCon
     if !(-1000..=1000).contains(&host.oom_score_adj) {
         return refuse(format!("Invalid value {}, range for oom score adj is [-1000, 1000]", host.oom_score_adj));
     }
-    defaults::normal_capabilities(&host.cap_add).map_err(|e| Error::Daemon(format!("invalid CapAdd: {}", strip(&e))))?;
-    defaults::normal_capabilities(&host.cap_drop).map_err(|e| Error::Daemon(format!("invalid CapDrop: {}", strip(&e))))?;
+    defaults::normal_capabilities(&host.cap_add)
+        .map_err(|e| Error::Daemon(format!("invalid CapAdd: {}", strip(&e))))?;
+    defaults::normal_capabilities(&host.cap_drop)
+        .map_err(|e| Error::Daemon(format!("invalid CapDrop: {}", strip(&e))))?;
     SecurityOptions::parse(&host.security_opt, host.privileged)?;
     resources(ctx, &host.resources, None)
 }
@@ -75,7 +77,9 @@ fn network(config: &ContainerConfig, host: &HostConfig) -> Result<()> {
             return refuse(with("hostname"));
         }
         if !host.links.is_empty() {
-            return refuse("conflicting options: container type network can't be used with links. This would result in undefined behavior");
+            return refuse(
+                "conflicting options: container type network can't be used with links. This would result in undefined behavior",
+            );
         }
         if !host.dns.is_empty() {
             return refuse(with("dns"));
@@ -88,7 +92,9 @@ fn network(config: &ContainerConfig, host: &HostConfig) -> Result<()> {
         }
     }
     if mode == NetworkMode::Host && !host.links.is_empty() {
-        return refuse("conflicting options: host type networking can't be used with links. This would result in undefined behavior");
+        return refuse(
+            "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
+        );
     }
     if host.uts == "host" && (!config.hostname.is_empty() || !config.domainname.is_empty()) {
         return refuse("conflicting options: hostname and the UTS mode");
@@ -155,9 +161,7 @@ fn processors<W: World>(ctx: &Ctx<W>, asked: &Resources) -> Result<()> {
         return refuse("Conflicting options: Nano CPUs and CPU Quota cannot both be set");
     }
     if asked.nano_cpus < 0 || asked.nano_cpus > i64::from(there) * 1_000_000_000 {
-        return refuse(format!(
-            "range of CPUs is from 0.01 to {there}.00, as there are only {there} CPUs available"
-        ));
+        return refuse(format!("range of CPUs is from 0.01 to {there}.00, as there are only {there} CPUs available"));
     }
     if asked.cpu_shares < 0 {
         return refuse(format!("invalid CPU shares ({}): value must be a positive integer", asked.cpu_shares));

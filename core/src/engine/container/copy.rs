@@ -107,7 +107,12 @@ struct Target {
 }
 
 /// Works that out from what is at the destination.
-fn target(source: &str, source_is_folder: bool, to: &str, there: Option<FileKind>) -> std::result::Result<Target, String> {
+fn target(
+    source: &str,
+    source_is_folder: bool,
+    to: &str,
+    there: Option<FileKind>,
+) -> std::result::Result<Target, String> {
     let full = clean(&format!("/{to}"));
     let (parent, last) = full.rsplit_once('/').map_or(("", ""), |(p, l)| (p, l));
     let parent = if parent.is_empty() { "/" } else { parent };
@@ -188,9 +193,11 @@ async fn to_container<W: World>(
         (read_all(ctx).await?, inside)
     } else {
         let source = absolute(&ctx.client.cwd(), local);
-        let mut facts = ctx.client.facts(&source).await?.ok_or_else(|| {
-            Error::Client(format!("lstat {source}: no such file or directory"))
-        })?;
+        let mut facts = ctx
+            .client
+            .facts(&source)
+            .await?
+            .ok_or_else(|| Error::Client(format!("lstat {source}: no such file or directory")))?;
         let mut source = source;
         if follow && let Some(link) = facts.target.clone() {
             source = absolute(source.rsplit_once('/').map_or("/", |(parent, _)| parent), &link);

@@ -3,11 +3,10 @@
 use super::{check, mounts, note};
 use crate::cli::Args;
 use crate::container::spec::{
-    ContainerSpec, NetworkMode, NetworkRequest, RunOptions, Surroundings, files_named, merge_image, parse_mac, parse_run,
+    ContainerSpec, NetworkMode, NetworkRequest, RunOptions, Surroundings, files_named, merge_image, parse_mac,
+    parse_run,
 };
-use crate::container::{
-    ContainerConfig, ContainerRecord, Endpoint, HostConfig, NameRecord, State, defaults, names,
-};
+use crate::container::{ContainerConfig, ContainerRecord, Endpoint, HostConfig, NameRecord, State, defaults, names};
 use crate::engine::image::{self, PullPolicy};
 use crate::engine::{Ctx, Error, Result};
 use crate::image::ImageRecord;
@@ -226,7 +225,8 @@ fn endpoints(spec: &ContainerSpec, mode: &NetworkMode) -> Result<BTreeMap<String
 /// # Errors
 /// Addresses that are none, and addresses on networks that give their own, in Docker's words.
 pub(super) fn endpoint(request: &NetworkRequest, network: &str) -> Result<Endpoint> {
-    let wrong = |why: String| Error::Daemon(format!("invalid config for network {network}: invalid endpoint settings:\n{why}"));
+    let wrong =
+        |why: String| Error::Daemon(format!("invalid config for network {network}: invalid endpoint settings:\n{why}"));
     let fixed_address = match request.ip.as_str() {
         "" => None,
         text => Some(text.parse().map_err(|_| wrong(format!("invalid IPv4 address: {text}")))?),

@@ -187,9 +187,9 @@ pub(super) async fn publish_ports<W: World>(ctx: &Ctx<W>, record: &mut Container
             to,
             port: container_port,
         };
-        publish_one(ctx, record, &act, &addresses, &host_port).await.map_err(|(host, port, fault)| {
-            Error::Daemon(refusal(ctx, record, &endpoint, host, port, &fault))
-        })?;
+        publish_one(ctx, record, &act, &addresses, &host_port)
+            .await
+            .map_err(|(host, port, fault)| Error::Daemon(refusal(ctx, record, &endpoint, host, port, &fault)))?;
     }
     Ok(())
 }
@@ -231,7 +231,8 @@ async fn publish_one<W: World>(
         }
         let Some(failure) = failed else { return Ok(()) };
         for binding in record.ports.split_off(before) {
-            let _ = ctx.act("This port is taken elsewhere, so another one is tried", unpublish(&record.id, &binding)).await;
+            let _ =
+                ctx.act("This port is taken elsewhere, so another one is tried", unpublish(&record.id, &binding)).await;
         }
         last = Some(failure);
     }
@@ -261,7 +262,8 @@ fn refusal<W: World>(
     fault: &Fault,
 ) -> String {
     let all = ctx.world().list::<ContainerRecord>().unwrap_or_default();
-    let ours = all.iter().flat_map(|r| &r.ports).any(|p| p.host_port == port && (p.host == host || p.host.is_unspecified()));
+    let ours =
+        all.iter().flat_map(|r| &r.ports).any(|p| p.host_port == port && (p.host == host || p.host.is_unspecified()));
     let shown = if host.is_ipv6() { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
     let why = if fault.number() != Some(Errno::EADDRINUSE) {
         fault.to_string()
@@ -307,14 +309,19 @@ pub async fn connect<W: World>(
     place.network_id = network.id.clone();
     record.endpoints.insert(network.name.clone(), place);
     if record.is_running() {
-        let had_names = record.endpoints.keys().filter(|n| **n != network.name).any(|n| NetworkMode::parse(n).is_user_defined());
+        let had_names =
+            record.endpoints.keys().filter(|n| **n != network.name).any(|n| NetworkMode::parse(n).is_user_defined());
         lease(ctx, &mut record, network)?;
         if let Err(error) = plug(ctx, &mut record, network).await {
             unplug(ctx, &record, &network.name).await;
             return Err(error);
         }
         if !had_names && files::has_names(&record) {
-            ctx.act("On networks of one's own, containers find each other by name", ServeNames { container: record.id.clone() }).await?;
+            ctx.act(
+                "On networks of one's own, containers find each other by name",
+                ServeNames { container: record.id.clone() },
+            )
+            .await?;
         }
         rewrite_files(ctx, &record).await?;
     }
@@ -334,10 +341,7 @@ pub async fn disconnect<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, networ
         ));
     }
     if !record.endpoints.contains_key(&network.name) {
-        return Err(Error::Daemon(format!(
-            "container {} is not connected to network {}",
-            record.id, network.name
-        )));
+        return Err(Error::Daemon(format!("container {} is not connected to network {}", record.id, network.name)));
     }
     if record.is_running() {
         unplug(ctx, record, &network.name).await;

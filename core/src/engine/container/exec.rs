@@ -7,8 +7,8 @@ use crate::cli::Args;
 use crate::container::spec::{SecurityOptions, read_env_lines};
 use crate::container::{ContainerRecord, Status};
 use crate::engine::{Ctx, Error, Result};
-use crate::world::acts::{ExecId, ExecIn, Seccomp};
 use crate::world::World;
+use crate::world::acts::{ExecId, ExecIn, Seccomp};
 
 /// What to run in a container, and how. Nothing said is as in the container.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,7 +49,10 @@ pub async fn exec<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, request: &Ex
     let shown = request.argv.join(" ");
     note(ctx, record, &format!("exec_create: {shown}"), &[("execID", id.0.clone())]);
     note(ctx, record, &format!("exec_start: {shown}"), &[("execID", id.0.clone())]);
-    match ctx.act("It joins the namespaces that the container already has, so it sees what the container sees", act).await {
+    match ctx
+        .act("It joins the namespaces that the container already has, so it sees what the container sees", act)
+        .await
+    {
         Ok(_) => {
             change(ctx, &record.id, |r| r.exec_ids.push(id.0.clone()))?;
             Ok(id)
@@ -57,8 +60,7 @@ pub async fn exec<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, request: &Ex
         Err(fault) => {
             let why = exec_refused(request.argv.first().map_or("", |p| p), &fault);
             let status = if why.contains("not found") || why.contains("no such file") { 127 } else { 126 };
-            let message =
-                format!("OCI runtime exec failed: exec failed: unable to start container process: {why}");
+            let message = format!("OCI runtime exec failed: exec failed: unable to start container process: {why}");
             Err(Error::Start { message, status })
         }
     }
@@ -156,9 +158,11 @@ pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> 
 async fn request<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<ExecRequest> {
     let mut env = Vec::new();
     for path in args.values("env-file") {
-        let contents = ctx.client.read_file(path).await.map_err(|_| {
-            Error::Client(format!("open {path}: no such file or directory"))
-        })?;
+        let contents = ctx
+            .client
+            .read_file(path)
+            .await
+            .map_err(|_| Error::Client(format!("open {path}: no such file or directory")))?;
         env.extend(read_env_lines(path, &contents, |name| ctx.client.env(name)).map_err(Error::Client)?);
     }
     for value in args.values("env") {

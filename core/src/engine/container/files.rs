@@ -77,8 +77,7 @@ fn resolv_conf(record: &ContainerRecord, host: &str) -> String {
     let asked = &record.host;
     let pick = |given: &[String], host: Vec<String>| if given.is_empty() { host } else { given.to_vec() };
     let mut servers = pick(&asked.dns, words("nameserver"));
-    let search: Vec<String> =
-        pick(&asked.dns_search, words("search")).into_iter().filter(|s| s != ".").collect();
+    let search: Vec<String> = pick(&asked.dns_search, words("search")).into_iter().filter(|s| s != ".").collect();
     let mut options = pick(&asked.dns_options, words("options"));
     let mode = NetworkMode::parse(&asked.network_mode);
     let internal = has_names(record);

@@ -180,13 +180,13 @@ fn links(record: &ContainerRecord) -> Vec<String> {
 }
 
 fn resources(r: &Resources, set: &mut impl FnMut(&str, Value)) {
-    let throttles = |list: &[Throttle]| -> Value {
-        list.iter().map(|t| json!({ "Path": t.path, "Rate": t.rate })).collect()
-    };
+    let throttles =
+        |list: &[Throttle]| -> Value { list.iter().map(|t| json!({ "Path": t.path, "Rate": t.rate })).collect() };
     let weights: Value = r.blkio_weight_device.iter().map(|t| json!({ "Path": t.path, "Weight": t.rate })).collect();
-    let devices = r.devices.iter().map(|d| {
-        json!({ "PathOnHost": d.host, "PathInContainer": d.container, "CgroupPermissions": d.access })
-    });
+    let devices = r
+        .devices
+        .iter()
+        .map(|d| json!({ "PathOnHost": d.host, "PathInContainer": d.container, "CgroupPermissions": d.access }));
     let ulimits = r.ulimits.iter().map(|u| json!({ "Name": u.name, "Hard": u.hard, "Soft": u.soft }));
     set("CpuShares", json!(r.cpu_shares));
     set("Memory", json!(r.memory));
@@ -273,9 +273,8 @@ fn mount<W: World>(ctx: &Ctx<W>, mount: &MountPoint) -> Value {
 
 fn config(record: &ContainerRecord) -> Value {
     let (config, image) = (&record.config, &record.config.image);
-    let set_of = |names: Vec<&String>| -> Value {
-        Value::Object(names.into_iter().map(|n| (n.clone(), json!({}))).collect())
-    };
+    let set_of =
+        |names: Vec<&String>| -> Value { Value::Object(names.into_iter().map(|n| (n.clone(), json!({}))).collect()) };
     let mut map = Map::new();
     let mut set = |key: &str, value: Value| {
         map.insert(key.to_string(), value);
@@ -366,7 +365,7 @@ fn network_settings(record: &ContainerRecord) -> Value {
         "IPAddress": text(|e| e.address.map_or(String::new(), |a| a.to_string())),
         "IPPrefixLen": bridge.map_or(0, |e| e.prefix),
         "IPv6Gateway": "",
-        "MacAddress": text(|e| mac(e)),
+        "MacAddress": text(mac),
         "Networks": Value::Object(networks),
     })
 }
@@ -389,10 +388,7 @@ fn ports(record: &ContainerRecord) -> Map<String, Value> {
         if bindings.is_empty() {
             return Value::Null;
         }
-        bindings
-            .iter()
-            .map(|b| json!({ "HostIp": b.host.to_string(), "HostPort": b.host_port.to_string() }))
-            .collect()
+        bindings.iter().map(|b| json!({ "HostIp": b.host.to_string(), "HostPort": b.host_port.to_string() })).collect()
     };
     map.into_iter().map(|(port, bindings)| (port, rows(bindings))).collect()
 }

@@ -15,14 +15,28 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 const FILTERS: [&str; 15] = [
-    "ancestor", "before", "expose", "exited", "health", "id", "isolation", "is-task", "label", "label!", "name",
-    "network", "publish", "since", "status",
+    "ancestor",
+    "before",
+    "expose",
+    "exited",
+    "health",
+    "id",
+    "isolation",
+    "is-task",
+    "label",
+    "label!",
+    "name",
+    "network",
+    "publish",
+    "since",
+    "status",
 ];
 
 /// `docker ps`.
 pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> {
     let kind = if args.flag("size") { &CONTAINERS_WITH_SIZE } else { &CONTAINERS };
-    let formatter = Formatter::new(kind, args.value("format").unwrap_or(""), args.flag("quiet")).map_err(Error::Client)?;
+    let formatter =
+        Formatter::new(kind, args.value("format").unwrap_or(""), args.flag("quiet")).map_err(Error::Client)?;
     let filters = Filters::parse(args.values("filter"));
     let last = if args.flag("latest") { 1 } else { args.number("last").unwrap_or(-1) };
     let all = args.flag("all") || filters.has("status") || last > 0;
@@ -45,16 +59,12 @@ pub async fn matching<W: World>(ctx: &Ctx<W>, filters: &Filters, all: bool) -> R
     filters.allow(&allowed).map_err(Error::Daemon)?;
     for status in filters.values("status") {
         if !["created", "running", "paused", "restarting", "removing", "exited", "dead"].contains(&status.as_str()) {
-            return Err(Error::Daemon(format!(
-                "invalid filter 'status={status}'"
-            )));
+            return Err(Error::Daemon(format!("invalid filter 'status={status}'")));
         }
     }
     for health in filters.values("health") {
         if !["none", "starting", "healthy", "unhealthy"].contains(&health.as_str()) {
-            return Err(Error::Daemon(format!(
-                "invalid filter 'health={health}'"
-            )));
+            return Err(Error::Daemon(format!("invalid filter 'health={health}'")));
         }
     }
     let bound = async |name: &str| -> Result<Option<Duration>> {
@@ -87,7 +97,8 @@ fn descends<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, ancestors: &[Image
 }
 
 fn holds(record: &ContainerRecord, filters: &Filters) -> bool {
-    let any = |name: &str, test: &dyn Fn(&str) -> bool| !filters.has(name) || filters.values(name).iter().any(|v| test(v));
+    let any =
+        |name: &str, test: &dyn Fn(&str) -> bool| !filters.has(name) || filters.values(name).iter().any(|v| test(v));
     let health = record.state.health.as_ref().map_or("none", |h| h.status.name());
     let port = |value: &str, ports: &[(u16, &str)]| {
         let (range, protocol) = value.split_once('/').unwrap_or((value, "tcp"));
@@ -109,9 +120,7 @@ fn holds(record: &ContainerRecord, filters: &Filters) -> bool {
         && filters.labels(&record.labels())
         && any("status", &|v| record.state.status.name() == v)
         && any("health", &|v| health == v)
-        && any("exited", &|v| {
-            record.state.status == Status::Exited && v.parse() == Ok(record.state.exit_code)
-        })
+        && any("exited", &|v| record.state.status == Status::Exited && v.parse() == Ok(record.state.exit_code))
         && any("network", &|v| record.endpoints.iter().any(|(name, e)| name == v || e.network_id.starts_with(v)))
         && any("volume", &|v| {
             record.mounts.iter().any(|m| m.name == v || m.source == v || m.destination == v.trim_end_matches('/'))

@@ -25,7 +25,9 @@ pub struct LogQuery {
 pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> {
     let now = ctx.world().now();
     let moment = |name: &str| match args.value(name).filter(|v| !v.is_empty()) {
-        Some(text) => parse_moment(text, now).map(Some).map_err(|e| Error::Client(format!("invalid value for {name:?}: {e}"))),
+        Some(text) => {
+            parse_moment(text, now).map(Some).map_err(|e| Error::Client(format!("invalid value for {name:?}: {e}")))
+        }
         None => Ok(None),
     };
     let query = LogQuery {
@@ -45,7 +47,12 @@ pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> 
 ///
 /// # Errors
 /// Where its log driver keeps nothing, in Docker's words.
-pub async fn print_logs<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, query: &LogQuery, prefix: &str) -> Result<()> {
+pub async fn print_logs<W: World>(
+    ctx: &Ctx<W>,
+    record: &ContainerRecord,
+    query: &LogQuery,
+    prefix: &str,
+) -> Result<()> {
     if record.host.log.driver == "none" {
         return Err(Error::Daemon("configured logging driver does not support reading".into()));
     }

@@ -30,15 +30,15 @@ mod stop;
 mod top;
 mod update;
 
-pub use diff::changes;
 pub use create::{create, create_with_image};
+pub use diff::changes;
 pub use endpoints::{connect, disconnect};
 pub use exec::{ExecRequest, exec};
 pub use find::{change, find, find_by_id, heal, heal_all};
 pub use inspect::inspect_value;
 pub use kill::kill;
-pub use logs::{LogQuery, print_logs};
 pub use list::{Look, command_line, matching, row};
+pub use logs::{LogQuery, print_logs};
 pub use prune::prune_stopped;
 pub use remove::{Removal, remove};
 pub use start::{Started, start};
@@ -98,11 +98,7 @@ pub(super) fn note<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, action: &st
 
 /// Does something with each of some containers and prints the name of each it worked for. What failed is told
 /// after all have been tried, as Docker does.
-async fn each<W: World>(
-    ctx: &Ctx<W>,
-    names: &[String],
-    work: impl AsyncFn(&str) -> Result<()>,
-) -> Result<i32> {
+async fn each<W: World>(ctx: &Ctx<W>, names: &[String], work: impl AsyncFn(&str) -> Result<()>) -> Result<i32> {
     let mut errors = Vec::new();
     for name in names {
         match work(name).await {

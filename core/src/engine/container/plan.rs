@@ -175,7 +175,11 @@ const MOUNTED: &str = "This was asked for: data from outside, at this place insi
 const SAFETY: &str = "Even root inside must not change or read this";
 
 /// The operations before the program runs, each with the reason for it.
-pub(super) fn setup<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, who: &Identity) -> Result<Vec<(SetupOp, &'static str)>> {
+pub(super) fn setup<W: World>(
+    ctx: &Ctx<W>,
+    record: &ContainerRecord,
+    who: &Identity,
+) -> Result<Vec<(SetupOp, &'static str)>> {
     let host = &record.host;
     let security = SecurityOptions::parse(&host.security_opt, host.privileged)?;
     let mut ops = vec![(SetupOp::MountRootfs { snapshot: record.snapshot.clone() }, FILES)];
@@ -183,7 +187,10 @@ pub(super) fn setup<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, who: &Iden
     mounts(record, &mut ops);
     devices(ctx, record, &mut ops)?;
     if host.init == Some(true) {
-        ops.push((SetupOp::InitProgram, "Process 1 has duties, such as cleaning up after orphans, that most programs neglect"));
+        ops.push((
+            SetupOp::InitProgram,
+            "Process 1 has duties, such as cleaning up after orphans, that most programs neglect",
+        ));
     }
     ops.push((SetupOp::PivotRoot, "From here on nothing of the host's files can be reached"));
     identity_of_machine(record, &mut ops);
@@ -214,7 +221,10 @@ pub(super) fn setup<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, who: &Iden
     if security.no_new_privileges {
         ops.push((SetupOp::NoNewPrivileges, "This was asked for: nothing may gain rights any more"));
     }
-    ops.push((SetupOp::Capabilities(capabilities), "Root inside is not root outside: most of its powers are taken away"));
+    ops.push((
+        SetupOp::Capabilities(capabilities),
+        "Root inside is not root outside: most of its powers are taken away",
+    ));
     if who.uid != 0 || who.gid != 0 || !who.groups.is_empty() {
         let op = SetupOp::User { uid: who.uid, gid: who.gid, groups: who.groups.clone() };
         ops.push((op, "The program runs as this user of the container's own list"));
@@ -249,7 +259,11 @@ fn mounts(record: &ContainerRecord, ops: &mut Vec<(SetupOp, &'static str)>) {
     for target in ["/etc/resolv.conf", "/etc/hostname", "/etc/hosts"] {
         if !record.mounts.iter().any(|m| m.destination == target) {
             let op = SetupOp::NetworkFile { target: target.into() };
-            all.push((target.into(), op, "An image can't know the container's name and address, so the engine writes these"));
+            all.push((
+                target.into(),
+                op,
+                "An image can't know the container's name and address, so the engine writes these",
+            ));
         }
     }
     all.extend(record.mounts.iter().map(|m| (m.destination.clone(), mount_op(m), MOUNTED)));
@@ -275,7 +289,10 @@ fn mount_op(mount: &MountPoint) -> SetupOp {
         MountKind::Volume => {
             SetupOp::Volume { name: mount.name.clone(), target, read_only, subpath: mount.subpath.clone() }
         }
-        MountKind::Tmpfs => SetupOp::Tmpfs { target, options: format!("nosuid,nodev,noexec,{}", mount.options).trim_end_matches(',').into() },
+        MountKind::Tmpfs => SetupOp::Tmpfs {
+            target,
+            options: format!("nosuid,nodev,noexec,{}", mount.options).trim_end_matches(',').into(),
+        },
     }
 }
 
@@ -290,7 +307,9 @@ fn devices<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, ops: &mut Vec<(Setu
         gid: 0,
         host: host.into(),
     };
-    ops.extend(defaults::DEVICES.map(|(path, major, minor)| (SetupOp::Device(node(path, path, 'c', major, minor)), DEVICES)));
+    ops.extend(
+        defaults::DEVICES.map(|(path, major, minor)| (SetupOp::Device(node(path, path, 'c', major, minor)), DEVICES)),
+    );
     for device in &record.host.resources.devices {
         let Some((kind, major, minor)) = ctx.world().host_device(&device.host) else {
             return Err(Error::Daemon(format!(

@@ -35,10 +35,10 @@ pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> 
 /// Filters that can't be read, in Docker's words.
 pub async fn prune_stopped<W: World>(ctx: &Ctx<W>, filters: &Filters) -> Result<(Vec<String>, u64)> {
     let now = ctx.world().now();
-    let until = filters.values("until").last().map(|text| parse_moment(text, now)).transpose().map_err(Error::Daemon)?;
-    let goes = |r: &ContainerRecord| {
-        !r.is_running() && until.is_none_or(|t| r.created < t) && filters.labels(&r.labels())
-    };
+    let until =
+        filters.values("until").last().map(|text| parse_moment(text, now)).transpose().map_err(Error::Daemon)?;
+    let goes =
+        |r: &ContainerRecord| !r.is_running() && until.is_none_or(|t| r.created < t) && filters.labels(&r.labels());
     let (mut ids, mut freed) = (Vec::new(), 0);
     for record in heal_all(ctx).await?.into_iter().filter(goes) {
         freed += ctx.world().snapshot_size(&record.snapshot);

@@ -31,7 +31,9 @@ pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> 
             continue;
         }
         if args.flag("link") {
-            errors.push("Error response from daemon: Conflict, cannot remove the default link name of the container".into());
+            errors.push(
+                "Error response from daemon: Conflict, cannot remove the default link name of the container".into(),
+            );
             continue;
         }
         let record = match find(ctx, name).await {

@@ -31,9 +31,7 @@ pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> 
 
 fn rename<W: World>(ctx: &Ctx<W>, id: &str, old: &str, new: &str) -> Result<()> {
     if new == old {
-        return Err(Error::Daemon(format!(
-            "Renaming a container with the same name as its current name"
-        )));
+        return Err(Error::Daemon("Renaming a container with the same name as its current name".into()));
     }
     if !names::is_valid(new) {
         return Err(Error::Daemon(format!(

@@ -132,10 +132,13 @@ async fn sequence<W: World>(
     let networks = endpoints::reserve(ctx, record).await.map_err(networking)?;
     host_side(ctx, record).await?;
 
-    ctx.act("The kernel counts and limits by control group, so the container gets one", CreateCgroup {
-        container: id.clone(),
-        parent: Some(record.host.resources.cgroup_parent.clone()).filter(|p| !p.is_empty()),
-    })
+    ctx.act(
+        "The kernel counts and limits by control group, so the container gets one",
+        CreateCgroup {
+            container: id.clone(),
+            parent: Some(record.host.resources.cgroup_parent.clone()).filter(|p| !p.is_empty()),
+        },
+    )
     .await?;
     made.cgroup = true;
     for (limit, why) in plan::limits(record) {

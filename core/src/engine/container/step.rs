@@ -38,9 +38,20 @@ pub enum StepNetwork {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StepMount {
     /// A volume that outlives the build.
-    Cache { volume: String, target: String, read_only: bool },
-    Bind { host: String, target: String, read_only: bool },
-    Tmpfs { target: String, options: String },
+    Cache {
+        volume: String,
+        target: String,
+        read_only: bool,
+    },
+    Bind {
+        host: String,
+        target: String,
+        read_only: bool,
+    },
+    Tmpfs {
+        target: String,
+        options: String,
+    },
 }
 
 /// Runs a step to its end; what it prints goes to `output`, piece by piece.
@@ -49,10 +60,15 @@ pub enum StepMount {
 /// Where it could not be started, in Docker's words. Nothing is left but the snapshot.
 pub async fn run_step<W: World>(ctx: &Ctx<W>, spec: &StepSpec, output: &mut dyn FnMut(Chunk)) -> Result<Exit> {
     let id = ctx.new_id();
-    ctx.act("A step of a build is a container, too, and counted like one", CreateCgroup { container: id.clone(), parent: None })
-        .await?;
+    ctx.act(
+        "A step of a build is a container, too, and counted like one",
+        CreateCgroup { container: id.clone(), parent: None },
+    )
+    .await?;
     let result = run(ctx, &id, spec, output).await;
-    let _ = ctx.act("The step has ended; only the files that it wrote are kept", ReleaseContainer { container: id.clone() }).await;
+    let _ = ctx
+        .act("The step has ended; only the files that it wrote are kept", ReleaseContainer { container: id.clone() })
+        .await;
     let _ = ctx.act("There is nothing left to count", RemoveCgroup { container: id }).await;
     result
 }
@@ -69,8 +85,11 @@ async fn run<W: World>(ctx: &Ctx<W>, id: &str, spec: &StepSpec, output: &mut dyn
     ctx.act("Programs look up names in these files", files).await?;
     let namespaces = plan::namespaces(ctx, &pseudo).await?;
     let stdio = Stdio { tty: false, stdin: false, stdin_once: false, log: LogDriver::None };
-    ctx.act("The step sees only the image's files and its own processes", CloneInit { container: id.into(), namespaces, stdio })
-        .await?;
+    ctx.act(
+        "The step sees only the image's files and its own processes",
+        CloneInit { container: id.into(), namespaces, stdio },
+    )
+    .await?;
     let console = ctx.world().attach(id).await?;
     let plugged = match spec.network {
         StepNetwork::Default => super::endpoints::plug_step(ctx, &mut pseudo).await,

@@ -105,9 +105,7 @@ pub(super) async fn restart_command<W: World>(ctx: &Ctx<W>, args: &Args) -> Resu
             change(ctx, &record.id, |r| r.host.auto_remove = true)?;
         }
         let restart = |e: Error| match e {
-            Error::Start { message, .. } => {
-                Error::Daemon(format!("Cannot restart container {name}: {message}"))
-            }
+            Error::Start { message, .. } => Error::Daemon(format!("Cannot restart container {name}: {message}")),
             other => other,
         };
         start(ctx, &record.id, false).await.map_err(restart)?;

@@ -14,7 +14,10 @@ pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> 
     let record = find(ctx, args.word(0)).await?;
     match record.state.status {
         Status::Restarting => {
-            return Err(Error::Daemon(format!("container {} is restarting, wait until the container is running", record.id)));
+            return Err(Error::Daemon(format!(
+                "container {} is restarting, wait until the container is running",
+                record.id
+            )));
         }
         status if !status.is_running() => {
             return Err(Error::Daemon(format!("container {} is not running", record.id)));
@@ -180,6 +183,9 @@ mod tests {
         assert_eq!(heads(&["aux"])[..2], ["USER", "PID"]);
         assert_eq!(heads(&["-o", "pid,args"]), ["PID", "COMMAND"]);
         assert_eq!(heads(&["-eo", "pid,comm"]), ["PID", "COMMAND"]);
-        assert_eq!(columns(&["-o".into(), "args".into()]).err(), Some(Error::Daemon("Couldn't find PID field in ps output".into())));
+        assert_eq!(
+            columns(&["-o".into(), "args".into()]).err(),
+            Some(Error::Daemon("Couldn't find PID field in ps output".into()))
+        );
     }
 }
