@@ -6,6 +6,8 @@
 pub struct Kind {
     /// Go's type, for errors.
     pub type_name: &'static str,
+    /// What comes before an error in parsing and in executing a template.
+    pub errors: (&'static str, &'static str),
     /// The table where no format is asked for.
     pub table: &'static str,
     /// What `--quiet` prints of a row.
@@ -13,6 +15,8 @@ pub struct Kind {
     /// Fields and their headings.
     pub heads: &'static [(&'static str, &'static str)],
 }
+
+const USUAL: (&str, &str) = ("template parsing error", "template parsing error");
 
 const CONTAINER_HEADS: &[(&str, &str)] = &[
     ("ID", "CONTAINER ID"),
@@ -42,6 +46,7 @@ const CONTAINER_HEADS: &[(&str, &str)] = &[
 /// `docker ps`.
 pub const CONTAINERS: Kind = Kind {
     type_name: "*formatter.ContainerContext",
+    errors: ("failed to parse template", "failed to execute template"),
     table: "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}",
     quiet: "{{.ID}}",
     heads: CONTAINER_HEADS,
@@ -82,6 +87,7 @@ const IMAGE_HEADS: &[(&str, &str)] = &[
 /// `docker images`.
 pub const IMAGES: Kind = Kind {
     type_name: "*formatter.imageContext",
+    errors: USUAL,
     table: "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{if .CreatedSince}}{{.CreatedSince}}{{else}}N/A{{end}}\t{{.Size}}",
     quiet: "{{.ID}}",
     heads: IMAGE_HEADS,
@@ -111,6 +117,7 @@ const HISTORY_HEADS: &[(&str, &str)] = &[
 /// `docker history`.
 pub const HISTORY: Kind = Kind {
     type_name: "*formatter.historyContext",
+    errors: USUAL,
     table: "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
     quiet: "{{.ID}}",
     heads: HISTORY_HEADS,
@@ -123,6 +130,7 @@ pub const HISTORY_EXACT: Kind =
 /// `docker network ls`.
 pub const NETWORKS: Kind = Kind {
     type_name: "*network.networkContext",
+    errors: USUAL,
     table: "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}",
     quiet: "{{.ID}}",
     heads: &[
@@ -154,6 +162,7 @@ const VOLUME_HEADS: &[(&str, &str)] = &[
 /// `docker volume ls`.
 pub const VOLUMES: Kind = Kind {
     type_name: "*formatter.volumeContext",
+    errors: USUAL,
     table: "{{.Driver}}\t{{.Name}}",
     quiet: "{{.Name}}",
     heads: VOLUME_HEADS,
@@ -165,6 +174,7 @@ pub const VOLUME_USAGE: Kind = Kind { table: "{{.Name}}\t{{.Links}}\t{{.Size}}",
 /// `docker stats`.
 pub const STATS: Kind = Kind {
     type_name: "*container.statsContext",
+    errors: USUAL,
     table: "{{.ID}}\t{{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.MemPerc}}\t{{.NetIO}}\t{{.BlockIO}}\t{{.PIDs}}",
     quiet: "{{.ID}}",
     heads: &[
@@ -183,6 +193,7 @@ pub const STATS: Kind = Kind {
 /// `docker search`.
 pub const SEARCH: Kind = Kind {
     type_name: "*registry.searchContext",
+    errors: USUAL,
     table: "{{.Name}}\t{{.Description}}\t{{.StarCount}}\t{{.IsOfficial}}",
     quiet: "{{.Name}}",
     heads: &[
@@ -197,6 +208,7 @@ pub const SEARCH: Kind = Kind {
 /// `docker context ls`.
 pub const CONTEXTS: Kind = Kind {
     type_name: "*formatter.clientContextContext",
+    errors: USUAL,
     table: "{{.Name}}{{if .Current}} *{{end}}\t{{.Description}}\t{{.DockerEndpoint}}\t{{.Error}}",
     quiet: "{{.Name}}",
     heads: &[
@@ -211,6 +223,7 @@ pub const CONTEXTS: Kind = Kind {
 /// `docker system df`.
 pub const DISK_USAGE: Kind = Kind {
     type_name: "*formatter.diskUsageContext",
+    errors: USUAL,
     table: "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
     quiet: "{{.Type}}",
     heads: &[
@@ -225,6 +238,7 @@ pub const DISK_USAGE: Kind = Kind {
 /// The build cache of `docker system df -v`.
 pub const CACHE_USAGE: Kind = Kind {
     type_name: "*formatter.buildCacheContext",
+    errors: USUAL,
     table: "{{.ID}}\t{{.CacheType}}\t{{.Size}}\t{{.CreatedSince}}\t{{.LastUsedSince}}\t{{.UsageCount}}\t{{.Shared}}",
     quiet: "{{.ID}}",
     heads: &[
@@ -246,6 +260,7 @@ pub const CACHE_USAGE: Kind = Kind {
 /// `docker builder du`.
 pub const BUILDER_CACHE: Kind = Kind {
     type_name: "*commands.duContext",
+    errors: USUAL,
     table: "{{.ID}}\t{{.Reclaimable}}\t{{.Size}}\t{{.LastAccessed}}",
     quiet: "{{.ID}}",
     heads: &[("ID", "ID"), ("Reclaimable", "RECLAIMABLE"), ("Size", "SIZE"), ("LastAccessed", "LAST ACCESSED")],
@@ -254,6 +269,7 @@ pub const BUILDER_CACHE: Kind = Kind {
 /// `docker compose images`.
 pub const COMPOSE_IMAGES: Kind = Kind {
     type_name: "*formatter.imageContext",
+    errors: USUAL,
     table: "{{.ContainerName}}\t{{.Repository}}\t{{.Tag}}\t{{.Platform}}\t{{.ID}}\t{{.Size}}\t{{.Created}}",
     quiet: "{{.ID}}",
     heads: &[
@@ -270,6 +286,7 @@ pub const COMPOSE_IMAGES: Kind = Kind {
 /// `docker compose ls`.
 pub const COMPOSE_PROJECTS: Kind = Kind {
     type_name: "*formatter.stackContext",
+    errors: USUAL,
     table: "{{.Name}}\t{{.Status}}\t{{.ConfigFiles}}",
     quiet: "{{.Name}}",
     heads: &[("Name", "NAME"), ("Status", "STATUS"), ("ConfigFiles", "CONFIG FILES")],

@@ -32,7 +32,7 @@ impl Formatter {
             },
         };
         let source = source.trim().replace("\\t", "\t").replace("\\n", "\n");
-        let template = Template::parse(&source).map_err(|e| format!("template parsing error: {e}"))?;
+        let template = Template::parse(&source).map_err(|e| format!("{}: {e}", kind.errors.0))?;
         Ok(Formatter { kind, template, table })
     }
 
@@ -47,19 +47,24 @@ impl Formatter {
     /// Where the template can't be executed, in Docker's words.
     pub fn render(&self, rows: &[Value]) -> Result<String, String> {
         let shape = Shape { type_name: Some(self.kind.type_name), ..Shape::default() };
+        let failed = |e| format!("{}: {e}", self.kind.errors.1);
+        let heads: Map<String, Value> =
+            self.kind.heads.iter().map(|(field, head)| (field.to_string(), Value::from(*head))).collect();
+        let heads = Value::Object(heads);
+        if rows.is_empty() {
+            // A field that is not there is an error even where there is no row.
+            self.template.execute(&heads, &shape).map_err(failed)?;
+        }
         let mut lines = Vec::with_capacity(rows.len() + 1);
         for row in rows {
             let line = self.template.execute(row, &shape);
-            lines.push(line.map_err(|e| format!("failed to execute template: {e}"))?);
+            lines.push(line.map_err(failed)?);
         }
         if !self.table {
             return Ok(lines.into_iter().map(|line| line + "\n").collect());
         }
-        let heads: Map<String, Value> =
-            self.kind.heads.iter().map(|(field, head)| (field.to_string(), Value::from(*head))).collect();
-        let shape = Shape { heading: true, ..shape };
-        let head = self.template.execute(&Value::Object(heads), &shape);
-        lines.insert(0, head.map_err(|e| format!("failed to execute template: {e}"))?);
+        let head = self.template.execute(&heads, &Shape { heading: true, ..shape });
+        lines.insert(0, head.map_err(failed)?);
         Ok(align(&lines.join("\n"), 10, 3) + "\n")
     }
 }
@@ -147,7 +152,7 @@ mod tests {
         assert_eq!(wrong, Err(message.to_string()));
         assert_eq!(
             Formatter::new(&rows::CONTAINERS, "{{", false).err(),
-            Some("template parsing error: template: :1: unclosed action".into())
+            Some("failed to parse template: template: :1: unclosed action".into())
         );
     }
 

@@ -1,10 +1,16 @@
 //! The `docker network` commands, and what starting a container asks of networks.
 
 mod address;
+mod create;
 mod find;
+mod inspect;
+mod remove;
 
 pub use address::{allocate_address, ensure_bridge, release_address};
+pub use create::{NetworkSpec, create, pairs};
 pub use find::{ensure_defaults, find, lookup};
+pub use inspect::inspect_value;
+pub use remove::{prune, remove};
 
 use crate::cli::Invocation;
 use crate::engine::{Ctx, Result};
@@ -12,6 +18,12 @@ use crate::world::World;
 
 /// Runs the command if it is one of this group's; its exit status.
 pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Result<i32>> {
-    let _ = (ctx, call);
-    None
+    Some(match call.command {
+        "network create" => create::command(ctx, call).await,
+        "network inspect" => inspect::inspect(ctx, call).await,
+        "network ls" => inspect::list(ctx, call).await,
+        "network prune" => remove::prune_command(ctx, call).await,
+        "network rm" => remove::command(ctx, call).await,
+        _ => return None,
+    })
 }

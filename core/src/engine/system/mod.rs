@@ -1,8 +1,16 @@
 //! Commands about the whole engine: version, info, events, disk usage, pruning, `inspect` of anything.
 
+mod context;
 mod event;
+mod events;
+mod info;
+mod inspect;
+mod prompt;
+mod version;
 
 pub use event::{EventRecord, publish};
+pub use inspect::{Inspection, pretty};
+pub use prompt::{Pruned, confirm, total};
 
 use crate::cli::Invocation;
 use crate::engine::{Ctx, Result};
@@ -10,6 +18,11 @@ use crate::world::World;
 
 /// Runs the command if it is one of this group's; its exit status.
 pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Result<i32>> {
-    let _ = (ctx, call);
-    None
+    Some(match call.command {
+        "inspect" => inspect::inspect(ctx, call).await,
+        "system events" => events::events(ctx, call).await,
+        "system info" => info::info(ctx, call).await,
+        "version" => version::version(ctx, call).await,
+        name => return context::dispatch(ctx, name, call).await,
+    })
 }

@@ -1,5 +1,7 @@
 //! Making volumes, by name or anonymous, and finding them.
 
+use crate::cli::Invocation;
+use crate::engine::network::pairs;
 use crate::engine::system::publish;
 use crate::engine::{Ctx, Error, Result};
 use crate::volume::{VolumeRecord, invalid_name};
@@ -9,6 +11,14 @@ use std::collections::BTreeMap;
 
 /// The label of volumes that nobody gave a name.
 const ANONYMOUS: &str = "com.docker.volume.anonymous";
+
+pub(super) async fn command<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
+    let args = &call.args;
+    let driver = args.value("driver").unwrap_or("");
+    let record = ensure(ctx, args.word(0), driver, pairs(args.values("label")), pairs(args.values("opt"))).await?;
+    ctx.print(format!("{}\n", record.name)).await;
+    Ok(0)
+}
 
 /// The volume of this name.
 ///

@@ -1,8 +1,12 @@
 //! The `docker volume` commands, and what creating a container asks of volumes.
 
 mod create;
+mod list;
+mod remove;
 
 pub use create::{ensure, find};
+pub use list::{inspect_value, row, users};
+pub use remove::{prune, remove};
 
 use crate::cli::Invocation;
 use crate::engine::{Ctx, Result};
@@ -10,6 +14,12 @@ use crate::world::World;
 
 /// Runs the command if it is one of this group's; its exit status.
 pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Result<i32>> {
-    let _ = (ctx, call);
-    None
+    Some(match call.command {
+        "volume create" => create::command(ctx, call).await,
+        "volume inspect" => list::inspect(ctx, call).await,
+        "volume ls" => list::list(ctx, call).await,
+        "volume prune" => remove::prune_command(ctx, call).await,
+        "volume rm" => remove::command(ctx, call).await,
+        _ => return None,
+    })
 }

@@ -1,0 +1,155 @@
+//! `docker network inspect` and `docker network ls`.
+
+use super::find::{ensure_defaults, find};
+use crate::cli::Invocation;
+use crate::container::ContainerRecord;
+use crate::engine::system::Inspection;
+use crate::engine::{Ctx, Error, Result};
+use crate::name::short_id;
+use crate::network::{NetworkDriver, NetworkRecord};
+use crate::view::filter::Filters;
+use crate::view::table::Formatter;
+use crate::view::{rows, units};
+use crate::world::World;
+use serde_json::{Map, Value, json};
+
+pub(super) async fn inspect<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
+    let mut inspection = Inspection::new(ctx, call.args.value("format").unwrap_or("")).await?;
+    for name in &call.args.positionals {
+        inspection.add(find(ctx, name).and_then(|record| inspect_value(ctx, &record)));
+    }
+    inspection.finish(ctx).await
+}
+
+/// What `docker network inspect` shows of one.
+///
+/// # Errors
+/// Where records can't be read.
+pub fn inspect_value<W: World>(ctx: &Ctx<W>, network: &NetworkRecord) -> Result<Value> {
+    let mut containers = Map::new();
+    for (record, endpoint) in members(ctx, network)? {
+        let address = endpoint.address.map_or(String::new(), |a| format!("{a}/{}", endpoint.prefix));
+        containers.insert(
+            record.id.clone(),
+            json!({
+                "Name": record.name,
+                "EndpointID": endpoint.endpoint_id,
+                "MacAddress": endpoint.mac.map(mac).unwrap_or_default(),
+                "IPv4Address": address,
+                "IPv6Address": "",
+            }),
+        );
+    }
+    let predefined = !network.is_user_defined();
+    let ipam_options = if predefined { Value::Null } else { json!(network.ipam_options) };
+    Ok(json!({
+        "Name": network.name,
+        "Id": network.id,
+        "Created": units::rfc3339(network.created),
+        "Scope": "local",
+        "Driver": network.driver.name(),
+        "EnableIPv4": true,
+        "EnableIPv6": network.ipv6,
+        "IPAM": {"Driver": "default", "Options": ipam_options, "Config": pool(network)},
+        "Internal": network.internal,
+        "Attachable": network.attachable,
+        "Ingress": false,
+        "ConfigFrom": {"Network": ""},
+        "ConfigOnly": false,
+        "Containers": containers,
+        "Options": network.options,
+        "Labels": network.labels,
+    }))
+}
+
+/// The one entry of `IPAM.Config`: a gateway that Docker chose for a subnet that a person gave is not in it.
+fn pool(network: &NetworkRecord) -> Value {
+    let Some(subnet) = network.subnet else { return Value::Null };
+    let mut pool = Map::from_iter([("Subnet".to_string(), Value::from(subnet.to_string()))]);
+    if let Some(range) = network.ip_range {
+        pool.insert("IPRange".into(), range.to_string().into());
+    }
+    if let Some(gateway) = network.gateway.filter(|_| network.gateway_given || !network.subnet_given) {
+        pool.insert("Gateway".into(), gateway.to_string().into());
+    }
+    if !network.aux_addresses.is_empty() {
+        pool.insert("AuxiliaryAddresses".into(), json!(network.aux_addresses));
+    }
+    json!([pool])
+}
+
+/// `02:42:ac:11:00:02`.
+fn mac(bytes: [u8; 6]) -> String {
+    bytes.map(|b| format!("{b:02x}")).join(":")
+}
+
+type Member = (ContainerRecord, crate::container::Endpoint);
+
+/// The running containers of a network, with their places in it.
+pub(super) fn members<W: World>(ctx: &Ctx<W>, network: &NetworkRecord) -> Result<Vec<Member>> {
+    let all = ctx.world().list::<ContainerRecord>()?;
+    let running = all.into_iter().filter(ContainerRecord::is_running);
+    Ok(running
+        .filter_map(|record| {
+            let endpoint = record.endpoints.get(&network.name).cloned()?;
+            Some((record, endpoint))
+        })
+        .collect())
+}
+
+const FILTERS: [&str; 8] = ["dangling", "driver", "id", "label", "label!", "name", "scope", "type"];
+
+pub(super) async fn list<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
+    ensure_defaults(ctx)?;
+    let args = &call.args;
+    let filters = Filters::parse(args.values("filter"));
+    filters.allow(&FILTERS).map_err(Error::Daemon)?;
+    let dangling = filters.flag("dangling").map_err(Error::Daemon)?;
+    let formatter = Formatter::new(&rows::NETWORKS, args.value("format").unwrap_or(""), args.flag("quiet"))
+        .map_err(Error::Client)?;
+    let mut networks = ctx.world().list::<NetworkRecord>()?;
+    networks.sort_by(|a, b| a.name.cmp(&b.name).then_with(|| a.id.cmp(&b.id)));
+    let mut shown = Vec::new();
+    for network in networks {
+        let user = network.is_user_defined();
+        let kind = |wanted: &String| (wanted == "custom" && user) || (wanted == "builtin" && !user);
+        if !(filters.exact("driver", network.driver.name())
+            && filters.prefix("id", &network.id)
+            && filters.matches("name", &network.name)
+            && filters.exact("scope", "local")
+            && filters.labels(&network.labels)
+            && (!filters.has("type") || filters.values("type").iter().any(kind)))
+        {
+            continue;
+        }
+        if let Some(wanted) = dangling
+            && wanted != (user && members(ctx, &network)?.is_empty())
+        {
+            continue;
+        }
+        shown.push(row(&network, args.flag("no-trunc")));
+    }
+    let text = formatter.render(&shown).map_err(Error::Client)?;
+    ctx.print(text).await;
+    Ok(0)
+}
+
+fn row(network: &NetworkRecord, whole: bool) -> Value {
+    json!({
+        "CreatedAt": units::go_time_nanos(network.created),
+        "Driver": network.driver.name(),
+        "ID": if whole { &network.id } else { short_id(&network.id) },
+        "IPv4": "true",
+        "IPv6": network.ipv6.to_string(),
+        "Internal": network.internal.to_string(),
+        "Labels": units::labels(&network.labels),
+        "Name": network.name,
+        "Scope": "local",
+        "@labels": network.labels,
+    })
+}
+
+/// Whether a network has addresses to give.
+pub(super) fn is_bridge(network: &NetworkRecord) -> bool {
+    network.driver == NetworkDriver::Bridge
+}
