@@ -1,12 +1,12 @@
 //! The page as a whole: it drives the machine in slices, and shows what it is told.
 
-use crate::lessons::{Panel, course};
+use crate::lessons::Panel;
 use crate::machine::{Machine, Pace};
 use crate::stage::StageView;
 use crate::terminal::screen::{Line, Screen};
 use crate::terminal::{Key, Terminal};
 use crate::timeline::{Go, Timeline, target};
-use cutaway_core::lesson::{Lesson, Progress};
+use cutaway_core::lesson::{Lesson, Progress, course};
 use cutaway_core::world::Step;
 use gloo::events::EventListener;
 use gloo::storage::{LocalStorage, Storage};
@@ -111,7 +111,8 @@ impl Component for App {
             waiting: None,
             pumping: None,
             last_look: now(),
-            course: course(),
+            // A test keeps every lesson readable.
+            course: course("en").unwrap_or_default(),
             playing: None,
             completion: None,
             stage: NodeRef::default(),

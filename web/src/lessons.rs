@@ -1,37 +1,8 @@
-//! The lessons that the page carries, and the panel that shows one: its text, its goals, its hints.
+//! The panel that shows a lesson: its text, its goals, its hints.
 
 use cutaway_core::lesson::{Lesson, Progress};
-use include_dir::{Dir, DirEntry, include_dir};
 use std::rc::Rc;
 use yew::prelude::*;
-
-static COURSE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../lessons");
-
-/// All lessons, in the order of their folders. One that does not read is left out: a test keeps that from
-/// happening.
-pub fn course() -> Vec<Rc<Lesson>> {
-    let mut folders: Vec<&Dir> = COURSE.dirs().flat_map(Dir::dirs).collect();
-    folders.sort_by_key(|d| d.path());
-    folders.into_iter().filter_map(|folder| read(folder).ok().map(Rc::new)).collect()
-}
-
-fn read(folder: &Dir) -> Result<Lesson, cutaway_core::lesson::LessonError> {
-    let mut files = Vec::new();
-    collect(folder, folder, &mut files);
-    Lesson::parse(&folder.path().to_string_lossy(), &files, "en")
-}
-
-fn collect(root: &Dir, folder: &Dir, files: &mut Vec<(String, Vec<u8>)>) {
-    for entry in folder.entries() {
-        match entry {
-            DirEntry::Dir(inner) => collect(root, inner, files),
-            DirEntry::File(file) => {
-                let path = file.path().strip_prefix(root.path()).unwrap_or(file.path());
-                files.push((path.to_string_lossy().into_owned(), file.contents().to_vec()));
-            }
-        }
-    }
-}
 
 #[derive(Properties, PartialEq)]
 pub struct Props {
@@ -100,13 +71,4 @@ pub fn prose(text: &str) -> Html {
         html! { <p>{ for pieces.map(|(i, piece)| if i % 2 == 1 { html! { <code>{ piece }</code> } } else { html! { <>{ piece.replace('\n', " ") }</> } }) }</p> }
     };
     html! { <>{ for text.split("\n\n").filter(|p| !p.trim().is_empty()).map(paragraph) }</> }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn every_lesson_is_carried() {
-        assert!(super::course().len() >= 5);
-        assert_eq!(super::course()[0].id, "run-a-container");
-    }
 }

@@ -6,12 +6,14 @@
 //! graded by the same rule in the page and on Linux. No lesson contains code.
 
 mod check;
+mod course;
 mod format;
 mod state;
 mod text;
 mod world_view;
 
 pub use check::{Check, Progress, grade};
+pub use course::course;
 pub use format::{Attempt, Choice, Goal, Lesson, LessonError, Mistake, Prediction};
 pub use state::{ContainerFacts, ImageFacts, NetworkFacts, StateView, VolumeFacts};
 pub use text::{Section, Text};
