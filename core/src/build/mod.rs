@@ -1,7 +1,17 @@
-//! Builds: what instructions do to an image's configuration, and the cache of steps done before.
+//! Builds: which stages a target needs, what instructions do to a configuration, which files they copy, and
+//! the cache of steps done before. Doing it is `engine::build`'s part.
 
 mod config;
+pub mod glob;
+mod graph;
+mod history;
+mod ignore;
 mod record;
+mod tree;
 
 pub use config::{Applying, apply, go_duration, joined, quoted, set_env};
+pub use graph::{before, needed, sources};
+pub use history::dated;
+pub use ignore::Ignore;
 pub use record::BuildCacheRecord;
+pub use tree::{Contents, Picked, Selection, Tree, digest_of};

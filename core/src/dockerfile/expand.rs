@@ -11,16 +11,20 @@ pub type Vars = BTreeMap<String, String>;
 /// # Errors
 /// In BuildKit's words: `unexpected end of statement while looking for matching double-quote`.
 pub fn expand(text: &str, vars: &Vars, escape: char) -> Result<String, String> {
-    Reader { chars: text.chars().collect(), at: 0, vars, escape, keep_quotes: false }
+    Reader::new(text, vars, escape).word(None).map_err(|e| format!("failed to process {text:?}: {e}"))
+}
+
+/// The same, quotes kept: for a here-document that is copied.
+pub fn expand_keeping_quotes(text: &str, vars: &Vars, escape: char) -> Result<String, String> {
+    Reader { keep_quotes: true, ..Reader::new(text, vars, escape) }
         .word(None)
         .map_err(|e| format!("failed to process {text:?}: {e}"))
 }
 
-/// The same, quotes kept: for text that a shell or a here-document's reader will see.
-pub fn expand_keeping_quotes(text: &str, vars: &Vars, escape: char) -> Result<String, String> {
-    Reader { chars: text.chars().collect(), at: 0, vars, escape, keep_quotes: true }
-        .word(None)
-        .map_err(|e| format!("failed to process {text:?}: {e}"))
+/// The text of an instruction as progress shows it: known variables replaced, all else as typed.
+pub fn expand_for_show(text: &str, vars: &Vars, escape: char) -> String {
+    let shown = Reader { keep_quotes: true, keep_unset: true, ..Reader::new(text, vars, escape) }.word(None);
+    shown.unwrap_or_else(|_| text.to_string())
 }
 
 /// The words of the text; what a variable stands for is divided, too, unless it is quoted.
@@ -76,9 +80,14 @@ struct Reader<'a> {
     vars: &'a Vars,
     escape: char,
     keep_quotes: bool,
+    /// Leaves what stands for nothing as it is.
+    keep_unset: bool,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(text: &str, vars: &'a Vars, escape: char) -> Reader<'a> {
+        Reader { chars: text.chars().collect(), at: 0, vars, escape, keep_quotes: false, keep_unset: false }
+    }
     fn peek(&self) -> Option<char> {
         self.chars.get(self.at).copied()
     }
@@ -142,6 +151,15 @@ impl Reader<'_> {
 
     /// What stands after `$`.
     fn dollar(&mut self) -> Result<String, String> {
+        let from = self.at - 1;
+        let value = self.substitution()?;
+        if self.keep_unset && value.is_empty() {
+            return Ok(self.chars[from..self.at].iter().collect());
+        }
+        Ok(value)
+    }
+
+    fn substitution(&mut self) -> Result<String, String> {
         match self.peek() {
             Some('{') => {
                 self.at += 1;

@@ -18,7 +18,7 @@ mod spans;
 mod stage;
 
 pub use error::{ParseError, excerpt};
-pub use expand::{Vars, expand, expand_keeping_quotes, expand_words};
+pub use expand::{Vars, expand, expand_for_show, expand_keeping_quotes, expand_words};
 pub use heredoc::Heredoc;
 pub use instruction::{Command, Copying, Health, Instruction, Located, Mount, MountKind, Network, RunStep, Source};
 pub use parse::parse_change;
