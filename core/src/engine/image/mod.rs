@@ -6,9 +6,11 @@ mod credential;
 mod ensure;
 mod event;
 mod find;
+mod history;
 mod import;
 mod inspect;
 mod layer;
+mod list;
 mod load;
 mod progress;
 mod prune;
@@ -17,7 +19,7 @@ mod push;
 mod remote;
 mod remove;
 mod save;
-mod size;
+mod search;
 mod store;
 mod tag;
 
@@ -29,13 +31,13 @@ pub use event::image_event;
 pub use find::{is_id_prefix, lookup, no_such_image, references, resolve};
 pub use import::open_error;
 pub use inspect::{inspect_value, template_value};
+pub use list::{Listed, image_rows, matching};
 pub use prune::{Pruned, confirm, prune_images};
 pub use remove::{Removed, remove_image};
-pub use size::human_size;
 pub use store::{chains_of, drop_layers, keep_image, tag_image};
 
 use crate::cli::Invocation;
-use crate::engine::{Ctx, Result};
+use crate::engine::{Ctx, Result, container};
 use crate::world::World;
 
 /// Runs the command if it is one of this group's; its exit status.
@@ -45,6 +47,13 @@ pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Resul
         "image push" => push::push(ctx, call).await,
         "image tag" => tag::tag(ctx, call).await,
         "image rm" => remove::remove(ctx, call).await,
+        "image ls" => list::list(ctx, call).await,
+        "image history" => history::history(ctx, call).await,
+        "search" => search::search(ctx, call).await,
+        "container commit" => match container::find(ctx, call.args.word(0)).await {
+            Ok(found) => commit(ctx, call, &found).await,
+            Err(error) => Err(error),
+        },
         "image import" => import::import(ctx, call).await,
         "image save" => save::save(ctx, call).await,
         "image load" => load::load(ctx, call).await,

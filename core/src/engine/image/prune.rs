@@ -5,11 +5,11 @@ use super::remove::{Removed, containers_of, has_children, remove_image};
 use crate::cli::Invocation;
 use crate::engine::{Ctx, Error, Result};
 use crate::image::ImageRecord;
-use crate::image::wire::from_rfc3339;
 use crate::name::ChainId;
+use crate::view::filter::Filters;
+use crate::view::units;
 use crate::world::World;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// What went, and how many bytes of files that gave back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub async fn prune<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
         return Ok(0);
     }
     let pruned = prune_images(ctx, all, call.args.values("filter")).await?;
-    let total = super::size::human_size(pruned.bytes, 4);
+    let total = units::size(pruned.bytes);
     ctx.print(format!("{}Total reclaimed space: {total}\n", pruned.text())).await;
     Ok(0)
 }
@@ -68,7 +68,9 @@ pub async fn confirm<W: World>(ctx: &Ctx<W>, warning: &str) -> Result<bool> {
 
 /// Removes dangling images, with `all` every one that no container uses. Filters are `until=`, `label=`, `label!=`.
 pub async fn prune_images<W: World>(ctx: &Ctx<W>, all: bool, filters: &[String]) -> Result<Pruned> {
-    let all = all || filters.iter().any(|f| f == "dangling=false" || f == "dangling=0");
+    let filters = Filters::parse(filters);
+    filters.allow(&["dangling", "label", "label!", "until"]).map_err(Error::Daemon)?;
+    let all = all || filters.flag("dangling").map_err(Error::Daemon)? == Some(false);
     let mut pruned = Pruned::default();
     let images = ctx.world().list::<ImageRecord>()?;
     let mut sizes: BTreeMap<ChainId, u64> = BTreeMap::new();
@@ -76,7 +78,7 @@ pub async fn prune_images<W: World>(ctx: &Ctx<W>, all: bool, filters: &[String])
         sizes.extend(image.layers.iter().map(|l| (l.chain, l.size)));
     }
     for image in images {
-        if !fits(ctx, &image, filters)? || !containers_of(ctx, &image.id)?.is_empty() {
+        if !fits(ctx, &image, &filters)? || !containers_of(ctx, &image.id)?.is_empty() {
             continue;
         }
         let names = references(ctx, &image.id)?;
@@ -102,41 +104,12 @@ pub async fn prune_images<W: World>(ctx: &Ctx<W>, all: bool, filters: &[String])
     Ok(pruned)
 }
 
-fn fits<W: World>(ctx: &Ctx<W>, image: &ImageRecord, filters: &[String]) -> Result<bool> {
-    for filter in filters {
-        let (name, value) = filter.split_once('=').unwrap_or((filter, ""));
-        let kept = match name {
-            "until" => image.created.is_none_or(|created| Some(created) > until(ctx, value)),
-            "label" => !has_label(image, value),
-            "label!" => has_label(image, value),
-            "dangling" => false,
-            other => return Err(Error::Daemon(format!("invalid filter '{other}'"))),
-        };
-        if kept {
+fn fits<W: World>(ctx: &Ctx<W>, image: &ImageRecord, filters: &Filters) -> Result<bool> {
+    for until in filters.values("until") {
+        let until = units::parse_moment(until, ctx.world().now()).map_err(Error::Daemon)?;
+        if image.created.is_none_or(|created| created > until) {
             return Ok(false);
         }
     }
-    Ok(true)
-}
-
-/// The time that `until=` means: a duration before now, seconds since the epoch, or a date.
-pub fn until<W: World>(ctx: &Ctx<W>, value: &str) -> Option<Duration> {
-    if let Ok(before) = crate::cli::parse_duration(value) {
-        return Some(ctx.world().now().saturating_sub(before));
-    }
-    if let Ok(seconds) = value.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
-    }
-    from_rfc3339(value)
-        .or_else(|| from_rfc3339(&format!("{value}Z")))
-        .or_else(|| from_rfc3339(&format!("{value}T00:00:00Z")))
-}
-
-/// Whether an image has a label: `name` or `name=value`.
-pub fn has_label(image: &ImageRecord, wanted: &str) -> bool {
-    let labels = image.config.labels.as_ref();
-    match wanted.split_once('=') {
-        Some((name, value)) => labels.and_then(|l| l.get(name)).is_some_and(|v| v == value),
-        None => labels.is_some_and(|l| l.contains_key(wanted)),
-    }
+    Ok(filters.labels(image.config.labels.as_ref().unwrap_or(&BTreeMap::new())))
 }
