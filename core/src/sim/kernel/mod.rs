@@ -9,18 +9,35 @@
 //! A container is made in this order: [`Machine::spawn`] a *held* process in new namespaces, configure it
 //! through its [`SimOs`] and the functions of [`Machine`] (mounts, names, limits, identity), then
 //! [`Machine::exec`] its program.
-#![allow(unused)] // TODO(skeleton): removed when the bodies land, within the hour
 
-pub mod cgroup;
-pub mod cred;
+mod calls;
+mod cgroup;
+mod cred;
+mod devices;
+mod devpts;
+mod exec;
+mod executor;
+mod file;
 pub mod machine;
-pub mod net;
-pub mod os;
-pub mod overlay;
-pub mod tree;
+mod namespace;
+mod net;
+mod os;
+mod overlay;
+mod pipe;
+mod proc;
+mod process;
+mod signal;
+mod state;
+mod sysfs;
+#[cfg(test)]
+mod tests;
+mod transfer;
+mod tree;
+mod tty;
+mod vfs;
 
 pub use cgroup::{CgroupId, CgroupUsage};
-pub use cred::{CapSet, Credentials};
+pub use cred::{CAPABILITIES, CapSet, Credentials};
 pub use machine::{
     Activity, ExitInfo, ExitWatch, Machine, MachineConfig, NamespaceChoice, ProcessInfo, PtyMaster, Runner, Spawn,
     StdStream,

@@ -1,0 +1,95 @@
+//! Networks, as the world builds them from outside.
+
+use super::Machine;
+use crate::sim::kernel::net::{DnatRule, NetNsId, Resolver};
+use crate::sim::kernel::state::Kernel;
+use crate::world::acts::Protocol;
+use cutaway_userland::os::{Interface, Pid, Result};
+use std::net::{IpAddr, Ipv4Addr};
+
+/// Networks. Interfaces are named within their namespace.
+impl Machine {
+    pub fn host_network(&self) -> NetNsId {
+        self.kernel(|k| k.net.host())
+    }
+
+    /// The network namespace of a living process.
+    pub fn network_of(&self, pid: Pid) -> Result<NetNsId> {
+        self.kernel(|k| Ok(k.process(pid)?.ns.net.clone()))
+    }
+
+    /// An empty network namespace (only `lo`, down): also what the outside is made of, see [`Machine::add_veth`].
+    pub fn new_network(&self) -> NetNsId {
+        self.kernel(Kernel::new_network)
+    }
+
+    /// `masquerade`: what leaves the bridge's network for elsewhere takes the host's address; without it
+    /// (an internal network) nothing leaves.
+    pub fn add_bridge(&self, ns: &NetNsId, name: &str, mtu: u32, masquerade: bool) -> Result<()> {
+        self.kernel(|k| k.net.add_bridge(ns, name, mtu, masquerade))
+    }
+
+    /// A virtual cable between two namespaces (or within one). A namespace at the other end of the host's
+    /// `eth0` with public addresses is the outside.
+    pub fn add_veth(&self, a: (&NetNsId, &str), b: (&NetNsId, &str)) -> Result<()> {
+        self.kernel(|k| k.net.add_veth(a, b))
+    }
+
+    /// Plugs an interface into a bridge, or out (`None`).
+    pub fn set_master(&self, ns: &NetNsId, link: &str, bridge: Option<&str>) -> Result<()> {
+        self.kernel(|k| k.net.set_master(ns, link, bridge))
+    }
+
+    pub fn move_link(&self, ns: &NetNsId, link: &str, to: &NetNsId, name: &str) -> Result<()> {
+        self.kernel(|k| k.net.move_link(ns, link, to, name))
+    }
+
+    /// Deletes an interface and the other end of its cable.
+    pub fn remove_link(&self, ns: &NetNsId, link: &str) -> Result<()> {
+        self.kernel(|k| k.net.remove_link(ns, link))
+    }
+
+    pub fn set_up(&self, ns: &NetNsId, link: &str, up: bool) -> Result<()> {
+        self.kernel(|k| {
+            k.net.space_mut(ns)?.find_link_mut(link)?.switch(up);
+            Ok(())
+        })
+    }
+
+    pub fn set_mac(&self, ns: &NetNsId, link: &str, mac: [u8; 6]) -> Result<()> {
+        self.kernel(|k| {
+            k.net.space_mut(ns)?.find_link_mut(link)?.mac = mac;
+            Ok(())
+        })
+    }
+
+    pub fn add_address(&self, ns: &NetNsId, link: &str, address: IpAddr, prefix: u8) -> Result<()> {
+        self.kernel(|k| k.net.add_address(ns, link, address, prefix))
+    }
+
+    pub fn add_default_route(&self, ns: &NetNsId, gateway: Ipv4Addr) -> Result<()> {
+        self.kernel(|k| k.net.add_default_route(ns, gateway))
+    }
+
+    /// Forwards a port of the host. Host port 0 takes a free one. `EADDRINUSE`.
+    pub fn publish(&self, rule: DnatRule) -> Result<u16> {
+        self.kernel(|k| k.net.publish(rule))
+    }
+
+    pub fn unpublish(&self, host: IpAddr, host_port: u16, protocol: Protocol) {
+        self.kernel(|k| k.net.unpublish(host, host_port, protocol));
+    }
+
+    /// Answers DNS questions sent to port 53 of `at` in this namespace.
+    pub fn set_resolver(&self, ns: &NetNsId, at: IpAddr, resolver: Resolver) {
+        self.kernel(|k| {
+            if let Ok(space) = k.net.space_mut(ns) {
+                space.resolvers.insert(at, resolver);
+            }
+        });
+    }
+
+    pub fn interfaces(&self, ns: &NetNsId) -> Vec<Interface> {
+        self.kernel(|k| k.net.interfaces(ns))
+    }
+}

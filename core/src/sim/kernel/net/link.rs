@@ -1,0 +1,253 @@
+//! Interfaces: loopback, bridges and the ends of virtual cables; making, joining and moving them.
+
+use super::{DnatRule, HOST, Net, NetNsId};
+use crate::world::acts::Protocol;
+use cutaway_userland::Errno;
+use cutaway_userland::os::{Interface, Result, SocketKind};
+use std::net::{IpAddr, Ipv4Addr};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LinkKind {
+    Loopback,
+    /// `masquerade`: its network may reach elsewhere, with the host's address.
+    Bridge {
+        masquerade: bool,
+    },
+    /// Number of the namespace and of the interface at the other end.
+    Veth {
+        peer: (u64, u32),
+    },
+}
+
+pub(crate) struct Link {
+    pub index: u32,
+    pub name: String,
+    pub kind: LinkKind,
+    pub up: bool,
+    pub mac: [u8; 6],
+    pub mtu: u32,
+    pub addresses: Vec<(IpAddr, u8)>,
+    /// The bridge it is plugged into.
+    pub master: Option<u32>,
+    pub rx_bytes: u64,
+    pub tx_bytes: u64,
+    pub rx_packets: u64,
+    pub tx_packets: u64,
+}
+
+impl Link {
+    fn new(index: u32, name: &str, kind: LinkKind) -> Link {
+        Link {
+            index,
+            name: name.to_string(),
+            kind,
+            up: false,
+            mac: [0x02, 0x42, 0, 0, (index >> 8) as u8, index as u8],
+            mtu: 1500,
+            addresses: Vec::new(),
+            master: None,
+            rx_bytes: 0,
+            tx_bytes: 0,
+            rx_packets: 0,
+            tx_packets: 0,
+        }
+    }
+
+    pub fn loopback() -> Link {
+        Link { mac: [0; 6], mtu: 65_536, ..Link::new(1, "lo", LinkKind::Loopback) }
+    }
+
+    /// Switches it on or off; the loopback has its addresses only while it is on.
+    pub fn switch(&mut self, up: bool) {
+        self.up = up;
+        if self.kind == LinkKind::Loopback {
+            let own = [(IpAddr::from([127, 0, 0, 1]), 8), (IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]), 128)];
+            self.addresses = if up { own.to_vec() } else { Vec::new() };
+        }
+    }
+
+    pub fn has(&self, ip: IpAddr) -> bool {
+        self.addresses.iter().any(|(own, _)| *own == ip)
+    }
+
+    pub fn interface(&self) -> Interface {
+        Interface {
+            index: self.index,
+            name: self.name.clone(),
+            peer: match self.kind {
+                LinkKind::Veth { peer: (_, index) } => Some(index),
+                _ => None,
+            },
+            up: self.up,
+            loopback: self.kind == LinkKind::Loopback,
+            mtu: self.mtu,
+            mac: self.mac,
+            addresses: self.addresses.clone(),
+            rx_bytes: self.rx_bytes,
+            tx_bytes: self.tx_bytes,
+            rx_packets: self.rx_packets,
+            tx_packets: self.tx_packets,
+        }
+    }
+}
+
+/// The network's own address.
+pub(super) fn network(ip: Ipv4Addr, prefix: u8) -> Ipv4Addr {
+    let mask = if prefix == 0 { 0 } else { u32::MAX << (32 - u32::from(prefix.min(32))) };
+    Ipv4Addr::from(u32::from(ip) & mask)
+}
+
+pub(super) fn in_network(ip: IpAddr, own: IpAddr, prefix: u8) -> bool {
+    match (ip, own) {
+        (IpAddr::V4(ip), IpAddr::V4(own)) => network(ip, prefix) == network(own, prefix),
+        (IpAddr::V6(ip), IpAddr::V6(own)) => {
+            let mask = if prefix == 0 { 0 } else { u128::MAX << (128 - u32::from(prefix.min(128))) };
+            u128::from(ip) & mask == u128::from(own) & mask
+        }
+        _ => false,
+    }
+}
+
+/// The longest name of an interface (`IFNAMSIZ`).
+const NAME: usize = 15;
+
+impl Net {
+    fn check_name(&self, ns: &NetNsId, name: &str) -> Result<()> {
+        if name.is_empty() || name.len() > NAME || name.contains(['/', ' ']) {
+            return Err(Errno::EINVAL);
+        }
+        if self.space(ns)?.find_link(name).is_ok() { Err(Errno::EEXIST) } else { Ok(()) }
+    }
+
+    fn insert(&mut self, ns: &NetNsId, name: &str, kind: LinkKind) -> Result<u32> {
+        let index = self.next_index;
+        self.next_index += 1;
+        self.space_mut(ns)?.links.insert(index, Link::new(index, name, kind));
+        Ok(index)
+    }
+
+    pub fn add_bridge(&mut self, ns: &NetNsId, name: &str, mtu: u32, masquerade: bool) -> Result<()> {
+        self.check_name(ns, name)?;
+        let index = self.insert(ns, name, LinkKind::Bridge { masquerade })?;
+        if let Some(link) = self.space_mut(ns)?.links.get_mut(&index) {
+            link.mtu = mtu;
+        }
+        Ok(())
+    }
+
+    pub fn add_veth(&mut self, a: (&NetNsId, &str), b: (&NetNsId, &str)) -> Result<()> {
+        self.check_name(a.0, a.1)?;
+        self.check_name(b.0, b.1)?;
+        if *a.0.0 == *b.0.0 && a.1 == b.1 {
+            return Err(Errno::EEXIST);
+        }
+        let (first, second) = (self.next_index, self.next_index + 1);
+        self.insert(a.0, a.1, LinkKind::Veth { peer: (*b.0.0, second) })?;
+        self.insert(b.0, b.1, LinkKind::Veth { peer: (*a.0.0, first) })?;
+        Ok(())
+    }
+
+    pub fn set_master(&mut self, ns: &NetNsId, link: &str, bridge: Option<&str>) -> Result<()> {
+        let space = self.space_mut(ns)?;
+        let master = match bridge {
+            None => None,
+            Some(bridge) => {
+                let bridge = space.find_link(bridge)?;
+                if !matches!(bridge.kind, LinkKind::Bridge { .. }) {
+                    return Err(Errno::EOPNOTSUPP);
+                }
+                Some(bridge.index)
+            }
+        };
+        space.find_link_mut(link)?.master = master;
+        Ok(())
+    }
+
+    /// Moves an interface; it is down, without addresses and out of its bridge afterwards.
+    pub fn move_link(&mut self, ns: &NetNsId, link: &str, to: &NetNsId, name: &str) -> Result<()> {
+        let index = self.space(ns)?.find_link(link)?.index;
+        if *ns.0 != *to.0 || link != name {
+            self.check_name(to, name)?;
+        }
+        let Some(mut moved) = self.space_mut(ns)?.links.remove(&index) else { return Err(Errno::ENODEV) };
+        moved.name = name.to_string();
+        moved.up = false;
+        moved.addresses.clear();
+        moved.master = None;
+        if let LinkKind::Veth { peer: (other, number) } = moved.kind
+            && let Some(peer) = self.spaces.get_mut(&other).and_then(|s| s.links.get_mut(&number))
+        {
+            peer.kind = LinkKind::Veth { peer: (*to.0, index) };
+        }
+        self.space_mut(to)?.links.insert(index, moved);
+        Ok(())
+    }
+
+    pub fn remove_link(&mut self, ns: &NetNsId, link: &str) -> Result<()> {
+        let space = self.space_mut(ns)?;
+        let index = space.find_link(link)?.index;
+        let Some(gone) = space.links.remove(&index) else { return Err(Errno::ENODEV) };
+        for other in space.links.values_mut() {
+            if other.master == Some(index) {
+                other.master = None;
+            }
+        }
+        if let LinkKind::Veth { peer: (other, number) } = gone.kind
+            && let Some(space) = self.spaces.get_mut(&other)
+        {
+            space.links.remove(&number);
+        }
+        Ok(())
+    }
+
+    pub fn add_address(&mut self, ns: &NetNsId, link: &str, address: IpAddr, prefix: u8) -> Result<()> {
+        let link = self.space_mut(ns)?.find_link_mut(link)?;
+        if link.has(address) {
+            return Err(Errno::EEXIST);
+        }
+        link.addresses.push((address, prefix));
+        Ok(())
+    }
+
+    pub fn add_default_route(&mut self, ns: &NetNsId, gateway: Ipv4Addr) -> Result<()> {
+        let space = self.space_mut(ns)?;
+        if space.connected(IpAddr::V4(gateway)).is_none() {
+            return Err(Errno::ENETUNREACH);
+        }
+        if !space.gateways.contains(&gateway) {
+            space.gateways.push(gateway);
+        }
+        Ok(())
+    }
+
+    pub fn publish(&mut self, mut rule: DnatRule) -> Result<u16> {
+        let kind = if rule.protocol == Protocol::Udp { SocketKind::Udp } else { SocketKind::Tcp };
+        let clash = |net: &Net, port: u16| {
+            let rules = net.dnat.iter().any(|r| {
+                r.host_port == port
+                    && r.protocol == rule.protocol
+                    && r.host.is_ipv4() == rule.host.is_ipv4()
+                    && (r.host == rule.host || r.host.is_unspecified() || rule.host.is_unspecified())
+            });
+            rules || net.spaces.get(&HOST).is_some_and(|host| host.bound(kind, port))
+        };
+        if rule.host_port == 0 {
+            // Docker takes the first free one from here on, too.
+            let free = (32_768..=60_999).find(|port| !clash(self, *port));
+            rule.host_port = free.ok_or(Errno::EADDRINUSE)?;
+        } else if clash(self, rule.host_port) {
+            return Err(Errno::EADDRINUSE);
+        }
+        let host = self.spaces.get(&HOST).ok_or(Errno::ENODEV)?;
+        if !rule.host.is_unspecified() && !host.is_local(rule.host) {
+            return Err(Errno::EADDRNOTAVAIL);
+        }
+        let port = rule.host_port;
+        self.dnat.push(rule);
+        Ok(port)
+    }
+
+    pub fn unpublish(&mut self, host: IpAddr, port: u16, protocol: Protocol) {
+        self.dnat.retain(|r| !(r.host == host && r.host_port == port && r.protocol == protocol));
+    }
+}

@@ -1,0 +1,304 @@
+//! Networks: namespaces with interfaces and routes, bridges, virtual cables, address translation, sockets.
+//! The functions that configure them are methods of [`Machine`](super::Machine).
+
+pub(crate) mod dns;
+mod link;
+mod route;
+pub(crate) mod socket;
+
+use crate::world::acts::Protocol;
+use cutaway_userland::Errno;
+use cutaway_userland::os::{Interface, Result, Route, SocketKind};
+pub(crate) use link::{Link, LinkKind};
+pub(crate) use route::{Hop, Verdict};
+use socket::Socket;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::rc::{Rc, Weak};
+
+/// A network namespace, kept alive by this handle and by the processes in it.
+#[derive(Clone, Debug)]
+pub struct NetNsId(pub(crate) Rc<u64>);
+
+/// A published port of the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DnatRule {
+    /// `0.0.0.0` or `::` is every address of the host.
+    pub host: IpAddr,
+    pub host_port: u16,
+    pub protocol: Protocol,
+    pub to: Ipv4Addr,
+    pub port: u16,
+}
+
+/// What a name server says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Addresses of the asked kind (the others are left out of the answer); may be empty.
+    Addresses(Vec<IpAddr>),
+    /// Names of an address (`PTR`).
+    Names(Vec<String>),
+    /// NXDOMAIN.
+    NoSuchName,
+    /// SERVFAIL: nobody could be asked.
+    Failure,
+}
+
+/// Answers a question: the name without its last dot, and the type (1 is A, 28 AAAA, 12 PTR). Called with the
+/// kernel at rest, so it may use the machine.
+pub type Resolver = Rc<dyn Fn(&str, u16) -> Answer>;
+
+/// The number of the host's network namespace.
+pub(crate) const HOST: u64 = 4_026_531_840;
+
+/// One network namespace.
+pub(crate) struct Space {
+    pub handle: NetNsId,
+    pub links: BTreeMap<u32, Link>,
+    /// Gateways of default routes.
+    pub gateways: Vec<Ipv4Addr>,
+    pub sysctls: BTreeMap<String, String>,
+    pub resolvers: BTreeMap<IpAddr, Resolver>,
+    pub sockets: Vec<Weak<Socket>>,
+    next_port: u16,
+}
+
+/// A datagram to a name server, to be answered when the kernel is at rest.
+pub(crate) struct Question {
+    pub resolver: Resolver,
+    pub bytes: Vec<u8>,
+    pub from: Weak<Socket>,
+    pub server: SocketAddr,
+}
+
+/// Where an answer to a translated datagram goes, and whom it seems to come from.
+#[derive(Clone)]
+pub(crate) struct Flow {
+    pub to: Weak<Socket>,
+    pub seen_from: SocketAddr,
+}
+
+pub(crate) struct Net {
+    pub spaces: BTreeMap<u64, Space>,
+    pub dnat: Vec<DnatRule>,
+    /// By namespace, local port and the other side as it was seen.
+    pub flows: BTreeMap<(u64, u16, SocketAddr), Flow>,
+    pub questions: Vec<Question>,
+    /// Listening Unix sockets, by file system and node.
+    pub unix: BTreeMap<(u64, u64), Weak<Socket>>,
+    next_index: u32,
+}
+
+impl Net {
+    pub fn new() -> Net {
+        let mut net = Net {
+            spaces: BTreeMap::new(),
+            dnat: Vec::new(),
+            flows: BTreeMap::new(),
+            questions: Vec::new(),
+            unix: BTreeMap::new(),
+            next_index: 2,
+        };
+        net.add_space(HOST);
+        if let Some(host) = net.spaces.get_mut(&HOST) {
+            host.sysctls.insert("net/ipv4/ip_forward".into(), "1".into());
+            host.sysctls.insert("net/ipv4/ping_group_range".into(), "0\t2147483647".into());
+            if let Some(lo) = host.links.get_mut(&1) {
+                lo.switch(true);
+            }
+        }
+        net
+    }
+
+    pub fn host(&self) -> NetNsId {
+        self.spaces[&HOST].handle.clone()
+    }
+
+    /// An empty namespace with this number.
+    pub fn add_space(&mut self, number: u64) -> NetNsId {
+        let handle = NetNsId(Rc::new(number));
+        let space = Space {
+            handle: handle.clone(),
+            links: BTreeMap::from([(1, Link::loopback())]),
+            gateways: Vec::new(),
+            sysctls: BTreeMap::new(),
+            resolvers: BTreeMap::new(),
+            sockets: Vec::new(),
+            next_port: 32_767,
+        };
+        self.spaces.insert(number, space);
+        handle
+    }
+
+    /// Removes namespaces that nothing holds any more, with the cables that end in them.
+    pub fn collect(&mut self) {
+        let dead: Vec<u64> = self
+            .spaces
+            .iter()
+            .filter(|(number, space)| **number != HOST && Rc::strong_count(&space.handle.0) == 1)
+            .map(|(number, _)| *number)
+            .collect();
+        for number in dead {
+            let Some(space) = self.spaces.remove(&number) else { continue };
+            for link in space.links.values() {
+                if let LinkKind::Veth { peer: (ns, index) } = link.kind
+                    && let Some(other) = self.spaces.get_mut(&ns)
+                {
+                    other.links.remove(&index);
+                }
+            }
+        }
+    }
+
+    pub fn space(&self, ns: &NetNsId) -> Result<&Space> {
+        self.spaces.get(&*ns.0).ok_or(Errno::ENODEV)
+    }
+
+    pub fn space_mut(&mut self, ns: &NetNsId) -> Result<&mut Space> {
+        self.spaces.get_mut(&*ns.0).ok_or(Errno::ENODEV)
+    }
+
+    pub fn sysctl(&self, ns: &NetNsId, path: &str) -> Option<String> {
+        self.space(ns).ok()?.sysctls.get(path).cloned()
+    }
+
+    pub fn set_sysctl(&mut self, ns: &NetNsId, path: &str, value: &str) {
+        if let Ok(space) = self.space_mut(ns) {
+            space.sysctls.insert(path.to_string(), value.to_string());
+        }
+    }
+
+    pub fn interfaces(&self, ns: &NetNsId) -> Vec<Interface> {
+        let Ok(space) = self.space(ns) else { return Vec::new() };
+        space.links.values().map(Link::interface).collect()
+    }
+
+    /// The default routes, then those that addresses bring, as `ip route` lists them.
+    pub fn routes(&self, ns: &NetNsId) -> Vec<Route> {
+        let Ok(space) = self.space(ns) else { return Vec::new() };
+        let mut routes = Vec::new();
+        for gateway in &space.gateways {
+            if let Some((link, _)) = space.connected(IpAddr::V4(*gateway)) {
+                routes.push(Route {
+                    destination: Ipv4Addr::UNSPECIFIED,
+                    prefix: 0,
+                    gateway: Some(*gateway),
+                    device: link.name.clone(),
+                    source: None,
+                });
+            }
+        }
+        let mut connected = Vec::new();
+        for link in space.links.values().filter(|l| l.up && !matches!(l.kind, LinkKind::Loopback)) {
+            for (address, prefix) in &link.addresses {
+                let IpAddr::V4(ip) = address else { continue };
+                connected.push(Route {
+                    destination: link::network(*ip, *prefix),
+                    prefix: *prefix,
+                    gateway: None,
+                    device: link.name.clone(),
+                    source: Some(*ip),
+                });
+            }
+        }
+        connected.sort_by_key(|r| r.destination);
+        routes.extend(connected);
+        routes
+    }
+
+    /// Sockets of a kind for /proc/net: local and remote address, and whether it listens.
+    pub fn sockets(&self, ns: &NetNsId, kind: SocketKind) -> Vec<(SocketAddr, SocketAddr, bool)> {
+        let Ok(space) = self.space(ns) else { return Vec::new() };
+        let live = space.sockets.iter().filter_map(Weak::upgrade).filter(|s| s.kind == kind);
+        live.filter_map(|s| s.summary()).collect()
+    }
+
+    /// Counts a packet on every interface that it passes.
+    pub fn count(&mut self, hops: &[Hop], bytes: u64, back: bool) {
+        for hop in hops {
+            let Some(link) = self.spaces.get_mut(&hop.ns).and_then(|s| s.links.get_mut(&hop.link)) else { continue };
+            if hop.sends != back {
+                link.tx_bytes += bytes;
+                link.tx_packets += 1;
+            } else {
+                link.rx_bytes += bytes;
+                link.rx_packets += 1;
+            }
+        }
+    }
+}
+
+impl Space {
+    pub fn is_local(&self, ip: IpAddr) -> bool {
+        ip.is_loopback() && self.links.get(&1).is_some_and(|lo| lo.up) || self.links.values().any(|l| l.up && l.has(ip))
+    }
+
+    /// The interface whose network an address is in, with its own address there.
+    pub fn connected(&self, ip: IpAddr) -> Option<(&Link, IpAddr)> {
+        let mut best: Option<(&Link, IpAddr, u8)> = None;
+        for link in self.links.values().filter(|l| l.up) {
+            for (own, prefix) in &link.addresses {
+                if link::in_network(ip, *own, *prefix) && best.is_none_or(|(_, _, p)| *prefix > p) {
+                    best = Some((link, *own, *prefix));
+                }
+            }
+        }
+        best.map(|(link, own, _)| (link, own))
+    }
+
+    /// The interface for an address, the next hop, and the own address to use.
+    pub fn route(&self, ip: IpAddr) -> Option<(&Link, IpAddr, IpAddr)> {
+        if let Some((link, own)) = self.connected(ip) {
+            return Some((link, ip, own));
+        }
+        if ip.is_ipv6() {
+            return None;
+        }
+        self.gateways.iter().find_map(|gateway| {
+            let hop = IpAddr::V4(*gateway);
+            self.connected(hop).map(|(link, own)| (link, hop, own))
+        })
+    }
+
+    pub fn find_link(&self, name: &str) -> Result<&Link> {
+        self.links.values().find(|l| l.name == name).ok_or(Errno::ENODEV)
+    }
+
+    pub fn find_link_mut(&mut self, name: &str) -> Result<&mut Link> {
+        self.links.values_mut().find(|l| l.name == name).ok_or(Errno::ENODEV)
+    }
+
+    pub fn forwards(&self) -> bool {
+        self.sysctls.get("net/ipv4/ip_forward").is_some_and(|v| v != "0")
+    }
+
+    /// A free port for a socket that did not ask for one.
+    pub fn free_port(&mut self, kind: SocketKind) -> u16 {
+        loop {
+            self.next_port = if self.next_port >= 60_999 { 32_768 } else { self.next_port + 1 };
+            let port = self.next_port;
+            if !self.bound(kind, port) {
+                return port;
+            }
+        }
+    }
+
+    /// Sockets of a kind that hold a port.
+    pub fn bound(&self, kind: SocketKind, port: u16) -> bool {
+        self.sockets.iter().filter_map(Weak::upgrade).any(|s| s.kind == kind && s.bound_port() == Some(port))
+    }
+
+    /// The socket that takes what comes for an address.
+    pub fn receiver(&self, kind: SocketKind, to: SocketAddr) -> Option<Rc<Socket>> {
+        let live = self.sockets.iter().filter_map(Weak::upgrade).filter(|s| s.kind == kind && s.takes(to));
+        // One that is bound to the very address goes before one that takes any.
+        live.max_by_key(|s| s.bound().is_some_and(|a| a.ip() == to.ip()))
+    }
+
+    pub fn add_socket(&mut self, socket: &Rc<Socket>) {
+        self.sockets.retain(|s| s.strong_count() > 0);
+        if !self.sockets.iter().any(|s| s.ptr_eq(&Rc::downgrade(socket))) {
+            self.sockets.push(Rc::downgrade(socket));
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The way of a packet: from namespace to namespace over cables and bridges, with the host's translation of
+//! addresses and its rules about who may reach whom (Docker's: networks are apart from each other).
+
+use super::{HOST, LinkKind, Net, Space};
+use crate::world::acts::Protocol;
+use cutaway_userland::Errno;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// An interface that a packet passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hop {
+    pub ns: u64,
+    pub link: u32,
+    /// Whether the packet goes out there, or comes in.
+    pub sends: bool,
+}
+
+/// Where a packet comes to.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery {
+    pub ns: u64,
+    /// The address that it has there, after translation.
+    pub to: SocketAddr,
+    /// The sender's address as it is seen there.
+    pub from: IpAddr,
+    pub hops: Vec<Hop>,
+    /// One way.
+    pub latency: Duration,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Verdict {
+    Deliver(Delivery),
+    /// Refused at once, as where there is no route.
+    Fail(Errno),
+    /// Nobody on the last network has the address: known after three questions for it.
+    NoHost,
+    /// Thrown away without a word.
+    Dropped,
+}
+
+/// A packet on its way.
+struct Packet {
+    to: SocketAddr,
+    from: Option<IpAddr>,
+    protocol: Option<Protocol>,
+    translated: bool,
+}
+
+impl Net {
+    /// Follows a packet. `protocol` is none for an echo request. `from` is the address the socket is bound to.
+    pub fn follow(&self, ns: u64, from: Option<IpAddr>, to: SocketAddr, protocol: Option<Protocol>) -> Verdict {
+        let to = if to.ip().is_unspecified() { SocketAddr::new(loopback(to), to.port()) } else { to };
+        let mut packet = Packet { to, from, protocol, translated: false };
+        let mut at = ns;
+        let mut came: Option<u32> = None;
+        let mut hops = Vec::new();
+        let mut latency = Duration::ZERO;
+        // The time to live.
+        for _ in 0..16 {
+            let Some(space) = self.spaces.get(&at) else { return Verdict::Fail(Errno::ENETUNREACH) };
+            self.translate(at, space, &mut packet);
+            if space.is_local(packet.to.ip()) {
+                if came.is_none() {
+                    hops.extend([true, false].map(|sends| Hop { ns: at, link: 1, sends }));
+                    latency = Duration::from_micros(20);
+                }
+                let from = packet.from.unwrap_or(packet.to.ip());
+                return Verdict::Deliver(Delivery { ns: at, to: packet.to, from, hops, latency });
+            }
+            if came.is_some() && !space.forwards() {
+                return Verdict::Dropped;
+            }
+            let Some((out, next, own)) = space.route(packet.to.ip()) else {
+                return if came.is_some() { Verdict::NoHost } else { Verdict::Fail(Errno::ENETUNREACH) };
+            };
+            if let Some(inward) = came.and_then(|index| space.links.get(&index)) {
+                match forward(&inward.kind, inward.index, &out.kind, out.index, packet.translated) {
+                    Forward::Drop => return Verdict::Dropped,
+                    Forward::Masquerade => packet.from = Some(own),
+                    Forward::Pass => {}
+                }
+            }
+            packet.from.get_or_insert(own);
+            hops.push(Hop { ns: at, link: out.index, sends: true });
+            let Some((ns, link)) = self.neighbour(at, out.index, next) else { return Verdict::NoHost };
+            hops.push(Hop { ns, link, sends: false });
+            let bridged = |ns: u64, link: u32| {
+                let link = self.spaces.get(&ns).and_then(|s| s.links.get(&link));
+                link.is_some_and(|l| l.master.is_some() || matches!(l.kind, LinkKind::Bridge { .. }))
+            };
+            // A cable that ends in no bridge is the way out into the world.
+            let near = bridged(at, out.index) || bridged(ns, link) || self.peer_is_bridged(at, out.index);
+            latency += if near { Duration::from_micros(35) } else { Duration::from_millis(6) };
+            (at, came) = (ns, Some(link));
+        }
+        Verdict::Dropped
+    }
+
+    /// A published port leads elsewhere.
+    fn translate(&self, at: u64, space: &Space, packet: &mut Packet) {
+        let Some(protocol) = packet.protocol.filter(|_| at == HOST && !packet.translated) else { return };
+        if !space.is_local(packet.to.ip()) {
+            return;
+        }
+        let fits = |ip: IpAddr| ip == packet.to.ip() || (ip.is_unspecified() && ip.is_ipv4() == packet.to.is_ipv4());
+        let rule = self.dnat.iter().find(|r| r.protocol == protocol && r.host_port == packet.to.port() && fits(r.host));
+        if let Some(rule) = rule {
+            packet.to = SocketAddr::new(IpAddr::V4(rule.to), rule.port);
+            packet.translated = true;
+            // What the host itself sends leaves with an address of the network that it is led to.
+            if packet.from.is_some_and(|ip| ip.is_loopback() || !ip.is_ipv4()) {
+                packet.from = None;
+            }
+        }
+    }
+
+    fn peer_is_bridged(&self, ns: u64, link: u32) -> bool {
+        let Some(link) = self.spaces.get(&ns).and_then(|s| s.links.get(&link)) else { return false };
+        let LinkKind::Veth { peer: (other, index) } = link.kind else { return false };
+        self.spaces.get(&other).and_then(|s| s.links.get(&index)).is_some_and(|l| l.master.is_some())
+    }
+
+    /// Who answers for an address on the network behind an interface.
+    fn neighbour(&self, ns: u64, link: u32, ip: IpAddr) -> Option<(u64, u32)> {
+        let answers = |(ns, index): &(u64, u32)| {
+            let link = self.spaces.get(ns).and_then(|s| s.links.get(index));
+            link.is_some_and(|l| l.up && l.has(ip))
+        };
+        self.segment(ns, link).into_iter().find(answers)
+    }
+
+    /// The other interfaces on the same network: what is plugged into the same bridge, and the bridge.
+    fn segment(&self, ns: u64, link: u32) -> Vec<(u64, u32)> {
+        let Some(space) = self.spaces.get(&ns) else { return Vec::new() };
+        match space.links.get(&link).map(|l| &l.kind) {
+            Some(LinkKind::Bridge { .. }) => self.ports(ns, link),
+            Some(LinkKind::Veth { peer: (other, index) }) => {
+                let far = self.spaces.get(other).and_then(|s| s.links.get(index));
+                match far.filter(|l| l.up).map(|l| l.master) {
+                    Some(Some(bridge)) => {
+                        let mut all = vec![(*other, bridge)];
+                        all.extend(self.ports(*other, bridge).into_iter().filter(|end| *end != (ns, link)));
+                        all
+                    }
+                    Some(None) => vec![(*other, *index)],
+                    None => Vec::new(),
+                }
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The far ends of the cables that are plugged into a bridge.
+    fn ports(&self, ns: u64, bridge: u32) -> Vec<(u64, u32)> {
+        let Some(space) = self.spaces.get(&ns) else { return Vec::new() };
+        if !space.links.get(&bridge).is_some_and(|b| b.up) {
+            return Vec::new();
+        }
+        let plugged = space.links.values().filter(|l| l.up && l.master == Some(bridge));
+        plugged
+            .filter_map(|l| match l.kind {
+                LinkKind::Veth { peer } => Some(peer),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+fn loopback(to: SocketAddr) -> IpAddr {
+    if to.is_ipv4() { IpAddr::from([127, 0, 0, 1]) } else { IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]) }
+}
+
+enum Forward {
+    Pass,
+    Masquerade,
+    Drop,
+}
+
+/// The host's rules for what it passes on.
+fn forward(inward: &LinkKind, from: u32, out: &LinkKind, to: u32, translated: bool) -> Forward {
+    match (inward, out) {
+        (LinkKind::Bridge { .. }, LinkKind::Bridge { .. }) if from == to => Forward::Masquerade,
+        (LinkKind::Bridge { masquerade: true }, LinkKind::Bridge { masquerade: true }) if translated => {
+            Forward::Masquerade
+        }
+        (LinkKind::Bridge { .. }, LinkKind::Bridge { .. }) => Forward::Drop,
+        (LinkKind::Bridge { masquerade: true }, _) => Forward::Masquerade,
+        (LinkKind::Bridge { masquerade: false }, _) => Forward::Drop,
+        (_, LinkKind::Bridge { masquerade: true }) if translated => Forward::Pass,
+        (_, LinkKind::Bridge { .. }) => Forward::Drop,
+        _ => Forward::Pass,
+    }
+}

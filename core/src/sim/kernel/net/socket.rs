@@ -1,0 +1,545 @@
+//! Sockets: streams and datagrams over IP, and streams by a name in the file system.
+
+use super::{Flow, HOST, Hop, Net, NetNsId, Question, Verdict};
+use crate::sim::kernel::cred::Cap;
+use crate::sim::kernel::executor::Waiters;
+use crate::sim::kernel::file::Object;
+use crate::sim::kernel::pipe::Pipe;
+use crate::sim::kernel::state::Kernel;
+use crate::world::acts::Protocol;
+use cutaway_userland::Errno;
+use cutaway_userland::os::{Address, Fd, FileKind, Pid, Result, SocketKind};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+/// A datagram and who sent it.
+type Datagram = (Vec<u8>, SocketAddr);
+
+pub(crate) enum State {
+    Idle,
+    Listening { waiting: VecDeque<(Rc<Socket>, Address)>, backlog: usize },
+    Connected(Stream),
+    Datagrams { peer: Option<SocketAddr>, queue: VecDeque<Datagram> },
+}
+
+/// One end of a connection.
+pub(crate) struct Stream {
+    receive: Rc<Pipe>,
+    send: Rc<Pipe>,
+    remote: Address,
+    hops: Rc<Vec<Hop>>,
+    /// Whether this end called: the hops are its way there.
+    caller: bool,
+    /// Its writing half is over.
+    shut: bool,
+}
+
+pub(crate) struct Socket {
+    pub kind: SocketKind,
+    pub ns: NetNsId,
+    pub state: RefCell<State>,
+    /// Its own address, once it has one.
+    local: RefCell<Option<Address>>,
+    pub changed: Waiters,
+}
+
+/// How many datagrams wait at most.
+const QUEUE: usize = 256;
+/// When Linux gives up on a caller that nobody answers, and on a neighbour that does not say where it is.
+const NO_ANSWER: Duration = Duration::from_secs(134);
+const NO_NEIGHBOUR: Duration = Duration::from_millis(3_060);
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if let State::Connected(stream) = &*self.state.borrow() {
+            stream.receive.drop_reader();
+            if !stream.shut {
+                stream.send.drop_writer();
+            }
+        }
+    }
+}
+
+impl Socket {
+    fn new(kind: SocketKind, ns: NetNsId) -> Socket {
+        let state = match kind {
+            SocketKind::Udp => State::Datagrams { peer: None, queue: VecDeque::new() },
+            _ => State::Idle,
+        };
+        Socket { kind, ns, state: RefCell::new(state), local: RefCell::new(None), changed: Waiters::default() }
+    }
+
+    /// The address it is bound to.
+    pub fn bound(&self) -> Option<SocketAddr> {
+        match &*self.local.borrow() {
+            Some(Address::Inet(address)) => Some(*address),
+            _ => None,
+        }
+    }
+
+    /// The port that it holds against others: connections that were accepted hold none.
+    pub fn bound_port(&self) -> Option<u16> {
+        match &*self.state.borrow() {
+            State::Connected(stream) if !stream.caller => None,
+            _ => self.bound().map(|a| a.port()),
+        }
+    }
+
+    /// Whether it takes what comes for an address.
+    pub fn takes(&self, to: SocketAddr) -> bool {
+        let waits = matches!(&*self.state.borrow(), State::Listening { .. } | State::Datagrams { .. });
+        waits && self.bound().is_some_and(|own| own.port() == to.port() && covers(own.ip(), to.ip()))
+    }
+
+    pub fn summary(&self) -> Option<(SocketAddr, SocketAddr, bool)> {
+        let none = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+        let local = self.bound()?;
+        match &*self.state.borrow() {
+            State::Listening { .. } => Some((local, none, true)),
+            State::Connected(Stream { remote: Address::Inet(remote), .. }) => Some((local, *remote, false)),
+            State::Datagrams { peer, .. } => Some((local, peer.unwrap_or(none), false)),
+            _ => None,
+        }
+    }
+
+    /// Whether reading and writing would not block, and whether the other side is gone.
+    pub fn ready(&self, waker: &Waker) -> (bool, bool, bool) {
+        self.changed.add(waker);
+        match &*self.state.borrow() {
+            State::Idle => (false, false, true),
+            State::Listening { waiting, .. } => (!waiting.is_empty(), false, false),
+            State::Datagrams { queue, .. } => (!queue.is_empty(), true, false),
+            State::Connected(stream) => {
+                stream.receive.changed.add(waker);
+                stream.send.changed.add(waker);
+                let ended = stream.receive.writers.get() == 0;
+                (stream.receive.readable() || ended, stream.send.writable(), ended && stream.send.readers.get() == 0)
+            }
+        }
+    }
+
+    /// Puts a datagram into its queue; a full queue loses it.
+    pub fn push(&self, bytes: Vec<u8>, from: SocketAddr) {
+        if let State::Datagrams { queue, .. } = &mut *self.state.borrow_mut()
+            && queue.len() < QUEUE
+        {
+            queue.push_back((bytes, from));
+        }
+        self.changed.wake();
+    }
+}
+
+/// Whether a socket bound to `own` takes what comes for `to`.
+fn covers(own: IpAddr, to: IpAddr) -> bool {
+    // A socket bound to :: takes IPv4, too.
+    own == to || (own.is_unspecified() && (own.is_ipv6() || to.is_ipv4()))
+}
+
+/// What became of a call, and how long it takes to know.
+pub(crate) struct Outcome {
+    pub result: Result<()>,
+    pub after: Duration,
+}
+
+impl Kernel {
+    pub fn socket(&mut self, pid: Pid, kind: SocketKind) -> Result<Fd> {
+        self.filter(pid, "socket")?;
+        let ns = self.process(pid)?.ns.net.clone();
+        self.add_socket(pid, Rc::new(Socket::new(kind, ns)))
+    }
+
+    fn socket_at(&self, pid: Pid, fd: Fd) -> Result<Rc<Socket>> {
+        match &self.fds(pid)?.get(fd)?.object {
+            Object::Socket(socket) => Ok(socket.clone()),
+            _ => Err(Errno::ENOTSOCK),
+        }
+    }
+
+    pub fn bind_socket(&mut self, pid: Pid, fd: Fd, address: &Address) -> Result<()> {
+        let socket = self.socket_at(pid, fd)?;
+        if socket.local.borrow().is_some() {
+            return Err(Errno::EINVAL);
+        }
+        match (socket.kind, address) {
+            (SocketKind::Unix, Address::Unix(path)) => {
+                let made = self.make(pid, path, FileKind::Socket, 0o777, (0, 0), "");
+                let place = made.map_err(|e| if e == Errno::EEXIST { Errno::EADDRINUSE } else { e })?;
+                self.net.unix.retain(|_, s| s.strong_count() > 0);
+                self.net.unix.insert((place.node.fs().dev, place.node.ino()), Rc::downgrade(&socket));
+                *socket.local.borrow_mut() = Some(address.clone());
+                Ok(())
+            }
+            (SocketKind::Tcp | SocketKind::Udp, Address::Inet(address)) => self.bind_port(pid, &socket, *address),
+            _ => Err(Errno::EAFNOSUPPORT),
+        }
+    }
+
+    fn bind_port(&mut self, pid: Pid, socket: &Rc<Socket>, address: SocketAddr) -> Result<()> {
+        let creds = &self.process(pid)?.creds;
+        let first: u16 = self
+            .net
+            .sysctl(&socket.ns, "net/ipv4/ip_unprivileged_port_start")
+            .and_then(|v| v.trim().parse().ok())
+            .unwrap_or(1024);
+        if address.port() != 0 && address.port() < first && !creds.can(Cap::NetBindService) {
+            return Err(Errno::EACCES);
+        }
+        let protocol = if socket.kind == SocketKind::Udp { Protocol::Udp } else { Protocol::Tcp };
+        let published = *socket.ns.0 == HOST
+            && self.net.dnat.iter().any(|r| {
+                r.protocol == protocol
+                    && r.host_port == address.port()
+                    && (r.host.is_unspecified() || address.ip().is_unspecified() || r.host == address.ip())
+            });
+        let space = self.net.space_mut(&socket.ns)?;
+        if !address.ip().is_unspecified() && !space.is_local(address.ip()) {
+            return Err(Errno::EADDRNOTAVAIL);
+        }
+        let clash = space.sockets.iter().filter_map(std::rc::Weak::upgrade).any(|other| {
+            other.kind == socket.kind
+                && other.bound_port() == Some(address.port())
+                && other.bound().is_some_and(|b| covers(b.ip(), address.ip()) || covers(address.ip(), b.ip()))
+        });
+        if address.port() != 0 && (clash || published) {
+            return Err(Errno::EADDRINUSE);
+        }
+        let port = if address.port() == 0 { space.free_port(socket.kind) } else { address.port() };
+        *socket.local.borrow_mut() = Some(Address::Inet(SocketAddr::new(address.ip(), port)));
+        space.add_socket(socket);
+        Ok(())
+    }
+
+    pub fn listen(&mut self, pid: Pid, fd: Fd, backlog: u32) -> Result<()> {
+        let socket = self.socket_at(pid, fd)?;
+        if socket.kind == SocketKind::Udp {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        if socket.local.borrow().is_none() {
+            if socket.kind == SocketKind::Unix {
+                return Err(Errno::EINVAL);
+            }
+            self.bind_port(pid, &socket, SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0))?;
+        }
+        let mut state = socket.state.borrow_mut();
+        match &mut *state {
+            State::Connected(_) => return Err(Errno::EINVAL),
+            State::Listening { backlog: size, .. } => *size = backlog.max(1) as usize,
+            _ => *state = State::Listening { waiting: VecDeque::new(), backlog: backlog.max(1) as usize },
+        }
+        Ok(())
+    }
+
+    pub fn connect(&mut self, pid: Pid, fd: Fd, address: &Address) -> Outcome {
+        let fail = |errno| Outcome { result: Err(errno), after: Duration::ZERO };
+        let socket = match self.socket_at(pid, fd) {
+            Ok(socket) => socket,
+            Err(errno) => return fail(errno),
+        };
+        match (socket.kind, address) {
+            (SocketKind::Udp, Address::Inet(address)) => {
+                let bound = self.give_port(&socket);
+                if let State::Datagrams { peer, .. } = &mut *socket.state.borrow_mut() {
+                    *peer = Some(*address);
+                }
+                Outcome { result: bound.map(drop), after: Duration::ZERO }
+            }
+            (SocketKind::Unix, Address::Unix(path)) => {
+                let result = self.connect_unix(pid, &socket, path);
+                Outcome { result, after: Duration::ZERO }
+            }
+            (SocketKind::Tcp, Address::Inet(address)) => {
+                if !matches!(&*socket.state.borrow(), State::Idle) {
+                    return fail(Errno::EISCONN);
+                }
+                self.connect_tcp(&socket, *address)
+            }
+            _ => fail(Errno::EAFNOSUPPORT),
+        }
+    }
+
+    fn connect_unix(&mut self, pid: Pid, socket: &Rc<Socket>, path: &str) -> Result<()> {
+        let place = self.resolve(pid, path)?;
+        self.permit(pid, &place, crate::sim::kernel::vfs::access::WRITE)?;
+        let found = self.net.unix.get(&(place.node.fs().dev, place.node.ino())).and_then(std::rc::Weak::upgrade);
+        let server = found.ok_or(Errno::ECONNREFUSED)?;
+        let (near, far) = (Address::Unix(String::new()), Address::Unix(path.to_string()));
+        join(socket, &server, near, far.clone(), far, Rc::default())
+    }
+
+    /// The local address of a socket, given to it now where it has none.
+    fn give_port(&mut self, socket: &Rc<Socket>) -> Result<SocketAddr> {
+        if let Some(address) = socket.bound() {
+            return Ok(address);
+        }
+        let space = self.net.space_mut(&socket.ns)?;
+        let port = space.free_port(socket.kind);
+        let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
+        *socket.local.borrow_mut() = Some(Address::Inet(address));
+        space.add_socket(socket);
+        Ok(address)
+    }
+
+    fn connect_tcp(&mut self, socket: &Rc<Socket>, to: SocketAddr) -> Outcome {
+        let own = socket.bound().map(|a| a.ip()).filter(|ip| !ip.is_unspecified());
+        let delivery = match self.net.follow(*socket.ns.0, own, to, Some(Protocol::Tcp)) {
+            Verdict::Deliver(delivery) => delivery,
+            Verdict::Fail(errno) => return Outcome { result: Err(errno), after: Duration::ZERO },
+            Verdict::NoHost => return Outcome { result: Err(Errno::EHOSTUNREACH), after: NO_NEIGHBOUR },
+            Verdict::Dropped => return Outcome { result: Err(Errno::ETIMEDOUT), after: NO_ANSWER },
+        };
+        let after = delivery.latency * 2;
+        // The handshake: two packets there, one back.
+        self.net.count(&delivery.hops, 60, false);
+        self.net.count(&delivery.hops, 60, true);
+        let server = self.net.spaces.get(&delivery.ns).and_then(|s| s.receiver(SocketKind::Tcp, delivery.to));
+        let Some(server) = server else { return Outcome { result: Err(Errno::ECONNREFUSED), after } };
+        let port = match self.give_port(socket) {
+            Ok(address) => address.port(),
+            Err(errno) => return Outcome { result: Err(errno), after },
+        };
+        let near = SocketAddr::new(self.own_address(&socket.ns, to.ip(), delivery.from), port);
+        let seen = Address::Inet(SocketAddr::new(delivery.from, port));
+        *socket.local.borrow_mut() = Some(Address::Inet(near));
+        let result = join(socket, &server, seen, Address::Inet(to), Address::Inet(delivery.to), Rc::new(delivery.hops));
+        Outcome { result, after }
+    }
+
+    /// The address that a namespace itself uses towards another.
+    fn own_address(&self, ns: &NetNsId, to: IpAddr, seen: IpAddr) -> IpAddr {
+        let Ok(space) = self.net.space(ns) else { return seen };
+        if space.is_local(to) {
+            return to;
+        }
+        space.route(to).map_or(seen, |(_, _, own)| own)
+    }
+
+    pub fn accept(&mut self, pid: Pid, fd: Fd, waker: &Waker) -> Poll<Result<(Fd, Address)>> {
+        let socket = match self.socket_at(pid, fd) {
+            Ok(socket) => socket,
+            Err(errno) => return Poll::Ready(Err(errno)),
+        };
+        let next = match &mut *socket.state.borrow_mut() {
+            State::Listening { waiting, .. } => waiting.pop_front(),
+            _ => return Poll::Ready(Err(Errno::EINVAL)),
+        };
+        let Some((connection, from)) = next else {
+            socket.changed.add(waker);
+            return Poll::Pending;
+        };
+        if connection.kind == SocketKind::Tcp
+            && let Ok(space) = self.net.space_mut(&connection.ns)
+        {
+            space.add_socket(&connection);
+        }
+        Poll::Ready(self.add_socket(pid, connection).map(|fd| (fd, from)))
+    }
+
+    /// Reading a socket as a file.
+    pub fn receive(&mut self, socket: &Rc<Socket>, max: usize, waker: &Waker) -> Poll<Result<Vec<u8>>> {
+        match &mut *socket.state.borrow_mut() {
+            State::Connected(stream) => stream.receive.read(max, waker).map(Ok),
+            State::Datagrams { queue, .. } => match queue.pop_front() {
+                Some((mut bytes, _)) => {
+                    bytes.truncate(max);
+                    Poll::Ready(Ok(bytes))
+                }
+                None => {
+                    socket.changed.add(waker);
+                    Poll::Pending
+                }
+            },
+            _ => Poll::Ready(Err(Errno::ENOTCONN)),
+        }
+    }
+
+    /// Writing a socket as a file.
+    pub fn send(&mut self, _pid: Pid, socket: &Rc<Socket>, bytes: &[u8], waker: &Waker) -> Poll<Result<usize>> {
+        let (written, hops, back) = match &*socket.state.borrow() {
+            State::Connected(stream) if stream.shut => return Poll::Ready(Err(Errno::EPIPE)),
+            State::Connected(stream) => (stream.send.write(bytes, waker), stream.hops.clone(), !stream.caller),
+            State::Datagrams { peer: Some(peer), .. } => {
+                let peer = *peer;
+                return Poll::Ready(self.send_datagram(socket, bytes, peer));
+            }
+            State::Datagrams { .. } => return Poll::Ready(Err(Errno::EDESTADDRREQ)),
+            _ => return Poll::Ready(Err(Errno::ENOTCONN)),
+        };
+        if let Poll::Ready(Ok(count)) = &written {
+            self.net.count(&hops, *count as u64 + 66, back);
+            self.net.count(&hops, 66, !back);
+        }
+        written
+    }
+
+    pub fn send_to(&mut self, pid: Pid, fd: Fd, bytes: &[u8], to: &Address) -> Result<usize> {
+        let socket = self.socket_at(pid, fd)?;
+        match (socket.kind, to) {
+            (SocketKind::Udp, Address::Inet(to)) => self.send_datagram(&socket, bytes, *to),
+            (SocketKind::Udp, _) => Err(Errno::EAFNOSUPPORT),
+            _ => Err(Errno::EISCONN),
+        }
+    }
+
+    fn send_datagram(&mut self, socket: &Rc<Socket>, bytes: &[u8], to: SocketAddr) -> Result<usize> {
+        // What fits into one UDP datagram over IPv4.
+        if bytes.len() > 65_507 {
+            return Err(Errno::EMSGSIZE);
+        }
+        let local = self.give_port(socket)?;
+        let ns = *socket.ns.0;
+        if let Some(flow) = self.net.flows.get(&(ns, local.port(), to)).cloned() {
+            if let Some(receiver) = flow.to.upgrade() {
+                receiver.push(bytes.to_vec(), flow.seen_from);
+            }
+            return Ok(bytes.len());
+        }
+        let own = Some(local.ip()).filter(|ip| !ip.is_unspecified());
+        let delivery = match self.net.follow(ns, own, to, Some(Protocol::Udp)) {
+            Verdict::Deliver(delivery) => delivery,
+            Verdict::Fail(errno) => return Err(errno),
+            Verdict::NoHost | Verdict::Dropped => return Ok(bytes.len()),
+        };
+        self.net.count(&delivery.hops, bytes.len() as u64 + 42, false);
+        let Some(space) = self.net.spaces.get(&delivery.ns) else { return Ok(bytes.len()) };
+        if delivery.to.port() == 53
+            && let Some(resolver) = space.resolvers.get(&delivery.to.ip())
+        {
+            let question =
+                Question { resolver: resolver.clone(), bytes: bytes.to_vec(), from: Rc::downgrade(socket), server: to };
+            self.net.questions.push(question);
+            return Ok(bytes.len());
+        }
+        if let Some(receiver) = space.receiver(SocketKind::Udp, delivery.to) {
+            let seen = SocketAddr::new(delivery.from, local.port());
+            receiver.push(bytes.to_vec(), seen);
+            let flow = Flow { to: Rc::downgrade(socket), seen_from: to };
+            self.net.flows.retain(|_, f| f.to.strong_count() > 0);
+            self.net.flows.insert((delivery.ns, delivery.to.port(), seen), flow);
+        }
+        Ok(bytes.len())
+    }
+
+    pub fn receive_from(&mut self, pid: Pid, fd: Fd, max: usize, waker: &Waker) -> Poll<Result<(Vec<u8>, Address)>> {
+        let socket = match self.socket_at(pid, fd) {
+            Ok(socket) => socket,
+            Err(errno) => return Poll::Ready(Err(errno)),
+        };
+        let mut state = socket.state.borrow_mut();
+        match &mut *state {
+            State::Datagrams { queue, .. } => match queue.pop_front() {
+                Some((mut bytes, from)) => {
+                    bytes.truncate(max);
+                    Poll::Ready(Ok((bytes, Address::Inet(from))))
+                }
+                None => {
+                    socket.changed.add(waker);
+                    Poll::Pending
+                }
+            },
+            State::Connected(stream) => {
+                let remote = stream.remote.clone();
+                stream.receive.read(max, waker).map(|bytes| Ok((bytes, remote)))
+            }
+            _ => Poll::Ready(Err(Errno::ENOTCONN)),
+        }
+    }
+
+    pub fn shutdown(&mut self, pid: Pid, fd: Fd) -> Result<()> {
+        let socket = self.socket_at(pid, fd)?;
+        match &mut *socket.state.borrow_mut() {
+            State::Connected(stream) => {
+                if !stream.shut {
+                    stream.shut = true;
+                    stream.send.drop_writer();
+                }
+                Ok(())
+            }
+            _ => Err(Errno::ENOTCONN),
+        }
+    }
+
+    pub fn local_address(&self, pid: Pid, fd: Fd) -> Result<Address> {
+        let socket = self.socket_at(pid, fd)?;
+        let local = socket.local.borrow().clone();
+        Ok(local.unwrap_or(match socket.kind {
+            SocketKind::Unix => Address::Unix(String::new()),
+            _ => Address::Inet(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0)),
+        }))
+    }
+
+    /// An echo request: how long until the answer, or until it is known that there is none.
+    pub fn ping(&mut self, pid: Pid, to: IpAddr, size: usize, timeout: Duration) -> (Result<()>, Duration) {
+        let Ok(process) = self.process(pid) else { return (Err(Errno::ESRCH), Duration::ZERO) };
+        let range = self.net.sysctl(&process.ns.net, "net/ipv4/ping_group_range").unwrap_or_else(|| "1\t0".into());
+        let mut bounds = range.split_whitespace().filter_map(|n| n.parse::<u64>().ok());
+        let (low, high) = (bounds.next().unwrap_or(1), bounds.next().unwrap_or(0));
+        if !process.creds.can(Cap::NetRaw) && !(low..=high).contains(&u64::from(process.creds.egid)) {
+            return (Err(Errno::EPERM), Duration::ZERO);
+        }
+        match self.net.follow(*process.ns.net.0, None, SocketAddr::new(to, 0), None) {
+            Verdict::Deliver(delivery) => {
+                let bytes = size as u64 + 42;
+                self.net.count(&delivery.hops, bytes, false);
+                self.net.count(&delivery.hops, bytes, true);
+                let jitter = Duration::from_micros(self.random_u64() % 15);
+                (Ok(()), delivery.latency * 2 + jitter)
+            }
+            Verdict::Fail(errno) => (Err(errno), Duration::ZERO),
+            Verdict::NoHost if timeout >= NO_NEIGHBOUR => (Err(Errno::EHOSTUNREACH), NO_NEIGHBOUR),
+            Verdict::NoHost | Verdict::Dropped => (Err(Errno::ETIMEDOUT), timeout),
+        }
+    }
+
+    pub fn new_network(&mut self) -> NetNsId {
+        let number = self.new_namespace_id();
+        self.net.add_space(number)
+    }
+}
+
+impl Net {
+    /// The questions to name servers that wait for an answer.
+    pub fn take_questions(&mut self) -> Vec<Question> {
+        std::mem::take(&mut self.questions)
+    }
+}
+
+/// Joins a caller to a listening socket: both ends are connected, one waits to be accepted.
+fn join(
+    caller: &Rc<Socket>,
+    server: &Rc<Socket>,
+    seen: Address,
+    remote: Address,
+    local: Address,
+    hops: Rc<Vec<Hop>>,
+) -> Result<()> {
+    let (there, back) = (Rc::new(Pipe::new()), Rc::new(Pipe::new()));
+    for pipe in [&there, &back] {
+        pipe.add_reader();
+        pipe.add_writer();
+    }
+    let far = Socket::new(server.kind, server.ns.clone());
+    *far.local.borrow_mut() = Some(local);
+    *far.state.borrow_mut() = State::Connected(Stream {
+        receive: there.clone(),
+        send: back.clone(),
+        remote: seen.clone(),
+        hops: hops.clone(),
+        caller: false,
+        shut: false,
+    });
+    match &mut *server.state.borrow_mut() {
+        State::Listening { waiting, backlog } if waiting.len() < (*backlog).max(1) + 1 => {
+            waiting.push_back((Rc::new(far), seen));
+        }
+        State::Listening { .. } => return Err(Errno::EAGAIN),
+        _ => return Err(Errno::ECONNREFUSED),
+    }
+    server.changed.wake();
+    *caller.state.borrow_mut() =
+        State::Connected(Stream { receive: back, send: there, remote, hops, caller: true, shut: false });
+    Ok(())
+}
