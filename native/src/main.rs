@@ -1,10 +1,5 @@
-//! `cutaway`: a container engine that shows what it does.
-
-mod sim;
+//! `cutaway`: a container engine that shows what it does. All of it is in the library.
 
 fn main() {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    if words.first().is_some_and(|w| w == "sim") {
-        std::process::exit(sim::main(&words[1..]));
-    }
+    cutaway::main();
 }

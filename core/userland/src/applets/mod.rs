@@ -26,7 +26,7 @@ mod http;
 mod ls;
 mod meta;
 mod net;
-pub(crate) mod pattern;
+mod pattern;
 mod process;
 mod resolve;
 mod sed;

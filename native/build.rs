@@ -1,0 +1,53 @@
+//! Builds the userland as one static program and compresses it: the base image that the binary carries.
+
+use std::env;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const TARGET: &str = "x86_64-unknown-linux-musl";
+
+fn main() {
+    let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets OUT_DIR"));
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("native is in the workspace").to_path_buf();
+    println!("cargo::rerun-if-changed={}", workspace.join("core/userland").display());
+    println!("cargo::rerun-if-changed=build.rs");
+    let program = build(&out, &workspace);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    gzip.write_all(&program).expect("compressing in memory");
+    fs::write(out.join("userland.gz"), gzip.finish().expect("compressing in memory")).expect("OUT_DIR is writable");
+}
+
+/// The program; a build for checking only does without it.
+fn build(out: &Path, workspace: &Path) -> Vec<u8> {
+    let target = out.join("userland-target");
+    let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let run = || {
+        Command::new(&cargo)
+            .current_dir(workspace)
+            .args(["build", "--release", "--package", "cutaway-userland", "--features", "linux"])
+            .args(["--bin", "cutaway-userland", "--target", TARGET, "--target-dir"])
+            .arg(&target)
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s")
+            .env("CARGO_PROFILE_RELEASE_PANIC", "abort")
+            .env_remove("RUSTFLAGS")
+            .env_remove("CARGO_ENCODED_RUSTFLAGS")
+            .env_remove("RUSTC_WORKSPACE_WRAPPER")
+            .env_remove("RUSTC_WRAPPER")
+            .output()
+    };
+    let mut result = run();
+    if result.as_ref().is_ok_and(|o| !o.status.success()) {
+        // The target may only be missing.
+        let _ = Command::new("rustup").args(["target", "add", TARGET]).output();
+        result = run();
+    }
+    match result {
+        Ok(output) if output.status.success() => {
+            fs::read(target.join(TARGET).join("release/cutaway-userland")).expect("cargo has built it")
+        }
+        Ok(output) => panic!("building the userland failed:\n{}", String::from_utf8_lossy(&output.stderr)),
+        Err(error) => panic!("building the userland failed: {error}"),
+    }
+}

@@ -1,0 +1,172 @@
+//! Setting up the first process: each operation put into the host's terms and sent to it.
+
+use super::identity;
+use super::wire::{CapabilityMasks, InitOp};
+use crate::sys::{self, OrFault};
+use crate::world::{LinuxWorld, seccomp};
+use cutaway_core::world::acts::{Capabilities, Exec, Setup, SetupOp};
+use cutaway_core::world::{Fault, Performs};
+use cutaway_userland::os::Limit;
+use nix::errno::Errno;
+
+/// Sets of capabilities as masks.
+pub fn masks(sets: &Capabilities) -> Result<CapabilityMasks, Fault> {
+    let mask = |names: &[String]| {
+        identity::mask(names).map_err(|name| Fault::Malformed {
+            what: "capabilities".into(),
+            reason: format!("there is no capability {name}"),
+        })
+    };
+    Ok(CapabilityMasks {
+        bounding: mask(&sets.bounding)?,
+        effective: mask(&sets.effective)?,
+        permitted: mask(&sets.permitted)?,
+        inheritable: mask(&sets.inheritable)?,
+        ambient: mask(&sets.ambient)?,
+    })
+}
+
+/// The kernel's number of a limit.
+fn resource(limit: Limit) -> u32 {
+    match limit {
+        Limit::Cpu => libc::RLIMIT_CPU,
+        Limit::FileSize => libc::RLIMIT_FSIZE,
+        Limit::Data => libc::RLIMIT_DATA,
+        Limit::Stack => libc::RLIMIT_STACK,
+        Limit::Core => libc::RLIMIT_CORE,
+        Limit::Rss => libc::RLIMIT_RSS,
+        Limit::Processes => libc::RLIMIT_NPROC,
+        Limit::OpenFiles => libc::RLIMIT_NOFILE,
+        Limit::LockedMemory => libc::RLIMIT_MEMLOCK,
+        Limit::AddressSpace => libc::RLIMIT_AS,
+    }
+}
+
+impl LinuxWorld {
+    /// An operation in the host's terms.
+    fn translate(&self, container: &str, op: SetupOp) -> Result<InitOp, Fault> {
+        let text = |path: std::path::PathBuf| path.to_string_lossy().into_owned();
+        Ok(match op {
+            SetupOp::MountRootfs { snapshot } => InitOp::Rootfs { overlay: self.store.overlay(&snapshot)? },
+            SetupOp::Bind { host, target, read_only, recursive, propagation } => {
+                InitOp::Bind { host, subpath: String::new(), target, read_only, recursive, propagation }
+            }
+            SetupOp::Volume { name, target, read_only, subpath } => InitOp::Bind {
+                host: text(self.store.volume(&name)?.join("_data")),
+                subpath,
+                target,
+                read_only,
+                recursive: false,
+                propagation: "private".into(),
+            },
+            SetupOp::Tmpfs { target, options } => InitOp::Tmpfs { target, options },
+            SetupOp::Proc => InitOp::Proc,
+            SetupOp::Sysfs { read_only } => InitOp::Sysfs { read_only },
+            SetupOp::CgroupFs { read_only } => InitOp::CgroupFs {
+                read_only,
+                v1: self.cgroups.v1_view(container),
+                own_namespace: self.local(container)?.own_cgroup_namespace,
+            },
+            SetupOp::Devpts => InitOp::Devpts,
+            SetupOp::Mqueue => InitOp::Mqueue,
+            SetupOp::Shm { size } => InitOp::Shm { size },
+            SetupOp::Device(node) => InitOp::Device {
+                path: node.path,
+                kind: node.kind,
+                major: node.major,
+                minor: node.minor,
+                mode: node.mode,
+                uid: node.uid,
+                gid: node.gid,
+                host: node.host,
+            },
+            SetupOp::DevLinks => InitOp::DevLinks,
+            SetupOp::NetworkFile { target } => {
+                let name = target.rsplit('/').next().unwrap_or(&target).to_string();
+                let host = text(self.store.container(container)?.join(name));
+                bind_file(host, target, false)
+            }
+            SetupOp::InitProgram => bind_file(
+                text(crate::world::store::carried::init_program(&self.store)?),
+                "/sbin/docker-init".into(),
+                true,
+            ),
+            SetupOp::PivotRoot => InitOp::PivotRoot { terminal: self.local(container)?.hub.stdio.tty },
+            SetupOp::MaskPath { path } => InitOp::Mask { path },
+            SetupOp::ReadonlyPath { path } => InitOp::ReadonlyPath { path },
+            SetupOp::ReadonlyRoot => InitOp::ReadonlyRoot,
+            SetupOp::Sysctl { name, value } => InitOp::Sysctl { name, value },
+            SetupOp::Hostname(name) => InitOp::Hostname(name),
+            SetupOp::Domainname(name) => InitOp::Domainname(name),
+            SetupOp::Rlimit { limit, to } => InitOp::Rlimit {
+                resource: resource(limit),
+                soft: to.soft.unwrap_or(u64::MAX),
+                hard: to.hard.unwrap_or(u64::MAX),
+            },
+            SetupOp::OomScoreAdj(n) => InitOp::OomScoreAdj(n),
+            SetupOp::WorkingDirectory { path } => InitOp::WorkingDirectory { path },
+            SetupOp::NoNewPrivileges => InitOp::NoNewPrivileges,
+            SetupOp::Capabilities(sets) => InitOp::Capabilities(masks(&sets)?),
+            SetupOp::User { uid, gid, groups } => InitOp::User { uid, gid, groups },
+            SetupOp::Seccomp { profile, capabilities } => {
+                InitOp::Seccomp { program: seccomp::compile(&profile, &capabilities)? }
+            }
+        })
+    }
+
+    /// Sends one operation to the first process and waits for its answer.
+    fn tell(&self, container: &str, op: &InitOp) -> Result<(), Fault> {
+        let running = self.local(container)?;
+        let gone = || sys::fault(Errno::ESRCH, format!("container {container:.12}: its first process"));
+        let outcome = {
+            let channel = running.channel.borrow();
+            let channel = channel.as_ref().ok_or_else(gone)?;
+            channel.send(op).map_err(|_| gone())?;
+            channel.outcome().or_fault("hear from the first process")?
+        };
+        match outcome {
+            Some(Ok(None)) => Ok(()),
+            Some(Ok(Some(terminal))) => {
+                let log = self.waiting_logs.borrow_mut().remove(container);
+                running.hub.terminal(terminal, log);
+                Ok(())
+            }
+            Some(Err(refusal)) => Err(sys::fault(refusal.errno, refusal.what)),
+            // The socket was closed by the successful execve, or by the end of the process.
+            None if matches!(op, InitOp::Exec { .. }) => Ok(()),
+            None => Err(gone()),
+        }
+    }
+
+    /// Waits until the first process is in its control groups.
+    fn in_its_group(&self, container: &str) -> Result<(), Fault> {
+        let joining = self.local(container)?.joined.borrow_mut().take();
+        joining.map_or(Ok(()), |j| j.finish().or_fault("join control group"))
+    }
+}
+
+fn bind_file(host: String, target: String, read_only: bool) -> InitOp {
+    let propagation = "private".into();
+    InitOp::Bind { host, subpath: String::new(), target, read_only, recursive: false, propagation }
+}
+
+impl Performs<Setup> for LinuxWorld {
+    async fn perform(&self, act: Setup) -> Result<(), Fault> {
+        let op = self.translate(&act.container, act.op)?;
+        if matches!(op, InitOp::CgroupFs { .. }) {
+            // What it sees as its own group is the one it is in by now.
+            self.in_its_group(&act.container)?;
+        }
+        self.tell(&act.container, &op)
+    }
+}
+
+impl Performs<Exec> for LinuxWorld {
+    async fn perform(&self, act: Exec) -> Result<(), Fault> {
+        self.in_its_group(&act.container)?;
+        self.tell(&act.container, &InitOp::Exec { argv: act.argv, env: act.env })?;
+        let running = self.local(&act.container)?;
+        *running.channel.borrow_mut() = None;
+        Ok(())
+    }
+}

@@ -1,0 +1,191 @@
+//! Networks on Linux: a bridge for each, a virtual cable for each container, names and published ports.
+
+pub mod firewall;
+pub mod names;
+pub mod netlink;
+pub mod publish;
+
+use super::LinuxWorld;
+use crate::sys::{self, OrFault};
+use cutaway_core::world::acts::{
+    AddAddress, AddRoute, AddVethPair, AttachToBridge, CreateBridge, MoveLink, PublishPort, RemoveBridge, RemoveLink,
+    ServeNames, UnpublishPort, WriteNetworkFiles,
+};
+use cutaway_core::world::{Fault, Performs};
+use netlink::Netlink;
+use nix::Result as SysResult;
+use nix::errno::Errno;
+use std::fs;
+
+/// Runs `work` on a thread in the network namespace of a process.
+pub fn inside<T: Send + 'static>(pid: i32, work: impl FnOnce() -> SysResult<T> + Send + 'static) -> SysResult<T> {
+    let thread = std::thread::spawn(move || {
+        let path = format!("/proc/{pid}/ns/net");
+        let namespace = sys::openat2(sys::cwd(), path.as_bytes(), libc::O_RDONLY, 0, 0)?;
+        sys::setns(namespace, libc::CLONE_NEWNET)?;
+        work()
+    });
+    thread.join().unwrap_or(Err(Errno::EIO))
+}
+
+impl LinuxWorld {
+    /// Runs `work` with the socket of the host's network namespace.
+    fn host_links<T>(&self, work: impl FnOnce(&mut Netlink) -> SysResult<T>) -> SysResult<T> {
+        let mut kept = self.links.borrow_mut();
+        if kept.is_none() {
+            *kept = Some(Netlink::open()?);
+        }
+        match kept.as_mut() {
+            Some(links) => work(links),
+            None => Err(Errno::EBADF),
+        }
+    }
+
+    /// The same in a container's.
+    fn container_links<T>(&self, id: &str, work: impl FnOnce(&mut Netlink) -> SysResult<T>) -> Result<T, Fault> {
+        let pid = self.pid_of(id)?;
+        let run = || -> SysResult<T> {
+            let local = self.running.borrow().get(id).cloned();
+            let Some(local) = local else { return work(&mut Netlink::open_in(pid)?) };
+            let mut kept = local.links.borrow_mut();
+            if kept.is_none() {
+                *kept = Some(Netlink::open_in(pid)?);
+            }
+            kept.as_mut().map_or(Err(Errno::EBADF), work)
+        };
+        run().or_fault(format!("set up the network of container {id:.12}"))
+    }
+
+    fn needs_root(&self, what: &str) -> Result<(), Fault> {
+        if self.store.rootless {
+            let why = "only root can connect containers to the host: use --network none or --network host";
+            return Err(Fault::Unsupported(format!("{what}: {why}")));
+        }
+        Ok(())
+    }
+}
+
+impl Performs<CreateBridge> for LinuxWorld {
+    async fn perform(&self, act: CreateBridge) -> Result<(), Fault> {
+        self.needs_root("networks of bridges")?;
+        let name = act.bridge.0.as_str();
+        let there = self.host_links(|links| links.has_address(name, act.gateway, act.prefix));
+        if there == Ok(true) {
+            return Ok(());
+        }
+        let make = |links: &mut Netlink| {
+            match links.add_bridge(name, act.mtu) {
+                Ok(()) | Err(Errno::EEXIST) => {}
+                Err(e) => return Err(e),
+            }
+            links.add_address(name, act.gateway, act.prefix)?;
+            links.set_up(name)
+        };
+        let made = self.host_links(make).or_fault(format!("create bridge {name}"));
+        if made.is_err() {
+            let _ = self.host_links(|links| links.delete(name));
+            return made;
+        }
+        firewall::open(name, act.gateway, act.prefix, act.internal);
+        Ok(())
+    }
+}
+
+impl Performs<RemoveBridge> for LinuxWorld {
+    async fn perform(&self, act: RemoveBridge) -> Result<(), Fault> {
+        match self.host_links(|links| links.delete(&act.bridge.0)) {
+            Ok(()) => firewall::close(&act.bridge.0),
+            Err(Errno::ENODEV) => {}
+            Err(e) => return Err(sys::fault(e, format!("delete bridge {}", act.bridge.0))),
+        }
+        Ok(())
+    }
+}
+
+impl Performs<AddVethPair> for LinuxWorld {
+    async fn perform(&self, act: AddVethPair) -> Result<(), Fault> {
+        self.needs_root("virtual cables")?;
+        self.host_links(|links| links.add_veth(&act.host.0, &act.peer.0))
+            .or_fault(format!("create veth pair {} {}", act.host.0, act.peer.0))
+    }
+}
+
+impl Performs<AttachToBridge> for LinuxWorld {
+    async fn perform(&self, act: AttachToBridge) -> Result<(), Fault> {
+        self.host_links(|links| links.attach(&act.link.0, &act.bridge.0))
+            .or_fault(format!("attach {} to {}", act.link.0, act.bridge.0))
+    }
+}
+
+impl Performs<MoveLink> for LinuxWorld {
+    async fn perform(&self, act: MoveLink) -> Result<(), Fault> {
+        let pid = self.pid_of(&act.container)?;
+        self.host_links(|links| links.move_to(&act.link.0, pid, &act.name))
+            .or_fault(format!("move {} into container {:.12}", act.link.0, act.container))
+    }
+}
+
+impl Performs<AddAddress> for LinuxWorld {
+    async fn perform(&self, act: AddAddress) -> Result<(), Fault> {
+        self.container_links(&act.container, |links| {
+            let _ = links.set_up("lo");
+            links.set_mac(&act.name, act.mac)?;
+            links.add_address(&act.name, act.address, act.prefix)?;
+            links.set_up(&act.name)
+        })
+    }
+}
+
+impl Performs<AddRoute> for LinuxWorld {
+    async fn perform(&self, act: AddRoute) -> Result<(), Fault> {
+        self.container_links(&act.container, |links| links.add_default_route(act.gateway))
+    }
+}
+
+impl Performs<RemoveLink> for LinuxWorld {
+    async fn perform(&self, act: RemoveLink) -> Result<(), Fault> {
+        match self.host_links(|links| links.delete(&act.link.0)) {
+            // With the container's namespace the kernel has deleted both ends.
+            Ok(()) | Err(Errno::ENODEV) => Ok(()),
+            Err(e) => Err(sys::fault(e, format!("delete link {}", act.link.0))),
+        }
+    }
+}
+
+impl Performs<PublishPort> for LinuxWorld {
+    async fn perform(&self, act: PublishPort) -> Result<u16, Fault> {
+        publish::publish(self, act).await
+    }
+}
+
+impl Performs<UnpublishPort> for LinuxWorld {
+    async fn perform(&self, act: UnpublishPort) -> Result<(), Fault> {
+        let key = (act.container, act.host, act.host_port, act.protocol.name());
+        // Dropping the task closes the port.
+        if let Some(task) = self.ports.borrow_mut().remove(&key) {
+            task.abort();
+        }
+        Ok(())
+    }
+}
+
+impl Performs<ServeNames> for LinuxWorld {
+    async fn perform(&self, act: ServeNames) -> Result<(), Fault> {
+        names::serve(self, &act.container)
+    }
+}
+
+impl Performs<WriteNetworkFiles> for LinuxWorld {
+    async fn perform(&self, act: WriteNetworkFiles) -> Result<(), Fault> {
+        let folder = self.store.container(&act.container)?;
+        fs::create_dir_all(&folder).or_fault(format!("mkdir {}", folder.display()))?;
+        for (name, text) in
+            [("hostname", format!("{}\n", act.hostname)), ("hosts", act.hosts), ("resolv.conf", act.resolv_conf)]
+        {
+            // Written in place: the container sees this very file.
+            let path = folder.join(name);
+            fs::write(&path, text).or_fault(format!("write {}", path.display()))?;
+        }
+        Ok(())
+    }
+}
