@@ -8,6 +8,7 @@
 
 mod client;
 mod explain;
+mod lesson;
 mod seal;
 mod sim;
 mod supervise;
@@ -38,6 +39,7 @@ pub fn main() {
     let words: Vec<String> = std::env::args_os().skip(1).map(|w| w.to_string_lossy().into_owned()).collect();
     match words.first().map(String::as_str) {
         Some("sim") => exit(sim::main(&words[1..])),
+        Some("lesson") => exit(lesson::main(&words[1..])),
         Some("--version" | "-v") => {
             println!("cutaway {}", env!("CARGO_PKG_VERSION"));
             exit(0);

@@ -27,6 +27,7 @@ use std::ops::Deref;
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 use store::Store;
+pub use store::in_root;
 use tokio::task::JoinHandle;
 
 /// A handle on this machine. It is used on one thread, inside a tokio `LocalSet`.

@@ -5,6 +5,7 @@
 
 use crate::sys::{OrFault, errno_of};
 use crate::world::LinuxWorld;
+use cutaway_core::engine::names::{resolve, reverse};
 use cutaway_core::world::Fault;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
@@ -127,7 +128,7 @@ async fn reply(world: &LinuxWorld, container: &str, request: &[u8]) -> Option<Ve
     let question = read_question(request)?;
     if question.kind == TYPE_PTR
         && let Some(address) = reversed(&question.name)
-        && let Some(name) = name_of(world, container, address)
+        && let Ok(Some(name)) = reverse(world, container, address)
     {
         return Some(answer(request, &question, 0, &[labels(&name)]));
     }
@@ -173,12 +174,14 @@ async fn forward(request: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-fn addresses_of(_world: &LinuxWorld, _container: &str, _name: &str) -> Vec<Ipv4Addr> {
-    Vec::new()
-}
-
-fn name_of(_world: &LinuxWorld, _container: &str, _address: Ipv4Addr) -> Option<String> {
-    None
+/// The addresses that the records know.
+fn addresses_of(world: &LinuxWorld, container: &str, name: &str) -> Vec<Ipv4Addr> {
+    let found = resolve(world, container, name).unwrap_or_default();
+    let v4 = |address: IpAddr| match address {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
+    };
+    found.into_iter().filter_map(v4).collect()
 }
 
 #[cfg(test)]

@@ -109,6 +109,15 @@ pub fn make_target(root: impl AsFd, path: &str, folder: bool) -> Result<OwnedFd>
     handle(root, path, false)
 }
 
+/// The contents of a file inside the folder `root` of the host.
+pub fn read(root: &std::path::Path, path: &str) -> std::io::Result<Vec<u8>> {
+    use std::io::Read;
+    let root = std::fs::File::open(root)?;
+    let mut bytes = Vec::new();
+    std::fs::File::from(open(root, path, libc::O_RDONLY | libc::O_NONBLOCK, 0)?).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
