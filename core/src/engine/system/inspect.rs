@@ -1,7 +1,8 @@
 //! `docker inspect`: of anything, and the output that every `inspect` has.
 
 use crate::cli::Invocation;
-use crate::engine::{Ctx, Error, Result, image, network, volume};
+use crate::engine::{Ctx, Error, Result, container, image, network, volume};
+use crate::image::ImageRecord;
 use crate::view::template::{Shape, Template, Zero};
 use crate::world::World;
 use serde::Serialize;
@@ -176,31 +177,60 @@ pub(super) async fn inspect<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result
     }
     let mut inspection = Inspection::new(ctx, call.args.value("format").unwrap_or("")).await?;
     for name in &call.args.positionals {
-        let template = inspection.is_template();
+        let look = Look { template: inspection.is_template(), size: call.args.flag("size") };
         let found = match kind {
-            "" => any(ctx, name, template).await,
-            kind => one(ctx, kind, name, template).await,
+            "" => any(ctx, name, &look).await,
+            kind => one(ctx, kind, name, &look).await,
         };
         inspection.add(found);
     }
     inspection.finish(ctx).await
 }
 
+/// `docker container inspect` and `docker image inspect`.
+pub(super) async fn inspect_kind<W: World>(ctx: &Ctx<W>, call: &Invocation, kind: &str) -> Result<i32> {
+    let mut inspection = Inspection::new(ctx, call.args.value("format").unwrap_or("")).await?;
+    for name in &call.args.positionals {
+        let look = Look { template: inspection.is_template(), size: call.args.flag("size") };
+        inspection.add(one(ctx, kind, name, &look).await);
+    }
+    inspection.finish(ctx).await
+}
+
+/// How to look at things.
+struct Look {
+    /// For a template, where fields that JSON leaves out are there.
+    template: bool,
+    /// With the bytes that a container takes.
+    size: bool,
+}
+
 /// The first object of any kind with this name.
-async fn any<W: World>(ctx: &Ctx<W>, name: &str, template: bool) -> Result<Value> {
+async fn any<W: World>(ctx: &Ctx<W>, name: &str, look: &Look) -> Result<Value> {
     for kind in KINDS {
-        if let Ok(value) = one(ctx, kind, name, template).await {
+        if let Ok(value) = one(ctx, kind, name, look).await {
             return Ok(value);
         }
     }
     Err(Error::Client(format!("Error: No such object: {name}")))
 }
 
-async fn one<W: World>(ctx: &Ctx<W>, kind: &str, name: &str, template: bool) -> Result<Value> {
+async fn one<W: World>(ctx: &Ctx<W>, kind: &str, name: &str, look: &Look) -> Result<Value> {
     match kind {
+        "container" => {
+            let record = container::find(ctx, name).await?;
+            let mut value = container::inspect_value(ctx, &record);
+            if look.size {
+                let own = ctx.world().snapshot_size(&record.snapshot);
+                let image = ctx.world().get::<ImageRecord>(&record.image.to_string())?.map_or(0, |i| i.size());
+                value["SizeRw"] = own.into();
+                value["SizeRootFs"] = (own + image).into();
+            }
+            Ok(value)
+        }
         "image" => {
             let record = image::resolve(ctx, name).await?;
-            if template { image::template_value(ctx, &record) } else { image::inspect_value(ctx, &record) }
+            if look.template { image::template_value(ctx, &record) } else { image::inspect_value(ctx, &record) }
         }
         "network" => network::inspect_value(ctx, &network::find(ctx, name)?),
         "volume" => Ok(volume::inspect_value(ctx, &volume::find(ctx, name)?)),

@@ -1,13 +1,17 @@
 //! Commands about the whole engine: version, info, events, disk usage, pruning, `inspect` of anything.
 
+mod cache;
 mod context;
 mod event;
 mod events;
 mod info;
 mod inspect;
 mod prompt;
+mod prune;
+mod usage;
 mod version;
 
+pub use cache::prune_cache;
 pub use event::{EventRecord, publish};
 pub use inspect::{Inspection, pretty};
 pub use prompt::{Pruned, confirm, total};
@@ -19,9 +23,14 @@ use crate::world::World;
 /// Runs the command if it is one of this group's; its exit status.
 pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Result<i32>> {
     Some(match call.command {
+        "builder prune" => cache::prune_command(ctx, call).await,
+        "container inspect" => inspect::inspect_kind(ctx, call, "container").await,
+        "image inspect" => inspect::inspect_kind(ctx, call, "image").await,
         "inspect" => inspect::inspect(ctx, call).await,
+        "system df" => usage::usage(ctx, call).await,
         "system events" => events::events(ctx, call).await,
         "system info" => info::info(ctx, call).await,
+        "system prune" => prune::prune(ctx, call).await,
         "version" => version::version(ctx, call).await,
         name => return context::dispatch(ctx, name, call).await,
     })

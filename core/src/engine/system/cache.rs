@@ -1,0 +1,99 @@
+//! The build cache: taking steps away that no build needs any more, and showing them.
+
+use super::{Pruned, confirm, total};
+use crate::build::BuildCacheRecord;
+use crate::cli::{Invocation, parse_bytes, parse_duration};
+use crate::engine::{Ctx, Error, Result, image};
+use crate::image::ImageRecord;
+use crate::name::ChainId;
+use crate::view::filter::Filters;
+use crate::view::units;
+use crate::world::World;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+pub(super) async fn prune_command<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
+    let all = call.args.flag("all");
+    let which = if all { "all build cache" } else { "all dangling build cache" };
+    let question = format!("WARNING! This will remove {which}. Are you sure you want to continue?");
+    if !call.args.flag("force") && !confirm(ctx, &question).await {
+        return Ok(0);
+    }
+    let limit = call.args.value("max-used-space").or(call.args.value("reserved-space"));
+    let keep = limit.map(parse_bytes).transpose().map_err(Error::Client)?;
+    let keep = u64::try_from(keep.unwrap_or(0)).unwrap_or(0);
+    let pruned = prune_cache(ctx, all, &Filters::parse(call.args.values("filter")), keep).await?;
+    ctx.print(pruned.text("Deleted build cache objects") + &total(pruned.reclaimed)).await;
+    Ok(0)
+}
+
+/// Removes the cached steps that the filters (`until=24h`, `id`, `type`) allow, those used longest ago first, until no
+/// more than `keep` bytes are left. Without `all`, steps whose layer an image has stay. Layers that images or containers
+/// stand on stay in any case.
+///
+/// # Errors
+/// Filters that are not there, and what the world refuses.
+pub async fn prune_cache<W: World>(ctx: &Ctx<W>, all: bool, filters: &Filters, keep: u64) -> Result<Pruned> {
+    filters
+        .allow(&["until", "unused-for", "id", "type", "description", "inuse", "shared", "private", "parents", "label"])
+        .map_err(Error::Daemon)?;
+    let now = ctx.world().now();
+    let mut least_age = Duration::ZERO;
+    for text in filters.values("until").iter().chain(filters.values("unused-for")) {
+        least_age = parse_duration(text).map_err(Error::Daemon)?;
+    }
+    let mut steps = ctx.world().list::<BuildCacheRecord>()?;
+    steps.sort_by_key(|step| step.last_used);
+    let images = image_layers(&ctx.world().list::<ImageRecord>()?);
+    let mut left: u64 = steps.iter().map(|step| step.size).sum();
+    let mut pruned = Pruned::default();
+    for step in steps {
+        let fits = filters.prefix("id", &step.id)
+            && filters.exact("type", &step.kind)
+            && filters.matches("description", &step.description);
+        let shared = is_shared(&step, &images);
+        if !fits || (shared && !all) || now.saturating_sub(step.last_used) < least_age || (keep > 0 && left <= keep) {
+            continue;
+        }
+        ctx.world().remove::<BuildCacheRecord>(&step.key.to_string())?;
+        image::drop_layers(ctx, &step.layers).await?;
+        left -= step.size;
+        pruned.reclaimed += if shared { 0 } else { step.size };
+        pruned.lines.push(step.id);
+    }
+    Ok(pruned)
+}
+
+/// The layers that images have.
+pub(super) fn image_layers(images: &[ImageRecord]) -> BTreeSet<ChainId> {
+    images.iter().flat_map(ImageRecord::chains).collect()
+}
+
+/// Whether an image has what a step made.
+fn is_shared(step: &BuildCacheRecord, images: &BTreeSet<ChainId>) -> bool {
+    step.layers.last().is_some_and(|layer| images.contains(&layer.chain))
+}
+
+/// A row of `system df -v`.
+pub(super) fn row(step: &BuildCacheRecord, images: &BTreeSet<ChainId>, now: Duration, whole: bool) -> Value {
+    json!({
+        "CacheType": step.kind,
+        "CreatedAt": units::go_time_nanos(step.created),
+        "CreatedSince": units::ago(step.created, now),
+        "Description": step.description,
+        "ID": if whole { step.id.as_str() } else { step.id.get(..12).unwrap_or(&step.id) },
+        "InUse": "false",
+        "LastUsedAt": units::go_time_nanos(step.last_used),
+        "LastUsedSince": units::ago(step.last_used, now),
+        "Parent": step.parents.join(","),
+        "Shared": is_shared(step, images).to_string(),
+        "Size": units::size(step.size),
+        "UsageCount": step.uses.to_string(),
+    })
+}
+
+/// The bytes that only the cache holds.
+pub(super) fn own_bytes(steps: &[BuildCacheRecord], images: &BTreeSet<ChainId>) -> u64 {
+    steps.iter().filter(|step| !is_shared(step, images)).map(|step| step.size).sum()
+}
