@@ -206,11 +206,10 @@ fn size_option<O: Os>(t: &Tool<O>, value: Option<&str>, default: usize) -> Resul
     number.ok_or_else(|| t.die(format_args!("invalid number '{text}'")))
 }
 
-fn od_cell(kind: char, bytes: &[u8]) -> String {
+fn od_cell(kind: char, size: usize, bytes: &[u8]) -> String {
     let mut wide = [0u8; 8];
     wide[..bytes.len()].copy_from_slice(bytes);
     let n = u64::from_le_bytes(wide);
-    let size = bytes.len();
     match kind {
         'c' => match bytes[0] {
             0 => "  \\0".to_string(),
@@ -285,7 +284,7 @@ pub async fn od<O: Os>(t: &Tool<O>) -> Ending {
         for (i, (kind, size)) in kinds.iter().enumerate() {
             let lead = place(skip + row * width);
             let lead = if i == 0 { lead } else { " ".repeat(lead.len()) };
-            t.line(bytes.chunks(*size).fold(lead, |line, c| line + &od_cell(*kind, c)));
+            t.line(bytes.chunks(*size).fold(lead, |line, c| line + &od_cell(*kind, *size, c)));
         }
         t.turn(2).await;
     }
@@ -319,7 +318,7 @@ pub async fn hexdump<O: Os>(t: &Tool<O>) -> Ending {
             let text: String = bytes.iter().map(|b| if (32..127).contains(b) { *b as char } else { '.' }).collect();
             t.line(format!("{at:08x} {hex}  |{text}|"));
         } else {
-            let words: String = bytes.chunks(2).map(|c| od_cell('x', &[c[0], *c.get(1).unwrap_or(&0)])).collect();
+            let words: String = bytes.chunks(2).map(|c| od_cell('x', 2, c)).collect();
             t.line(format!("{at:07x}{words:<40}"));
         }
         t.turn(2).await;

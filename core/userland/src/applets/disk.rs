@@ -36,14 +36,13 @@ pub async fn df<O: Os>(t: &Tool<O>) -> Ending {
     let all = mounts(t).await;
     let (inodes, human) = (o.has('i'), o.has('h'));
     let unit = match () {
-        () if inodes => "    Inodes",
+        () if inodes => "   Inodes",
         () if human => "     Size",
         () if o.has('m') => "1M-blocks",
         () => "1K-blocks",
     };
     let kind = if o.has('T') { "Type       " } else { "" };
-    let (used_title, width) = if inodes { ("Used", 16) } else { ("Used", 15) };
-    t.line(format!("Filesystem           {kind}{unit:<width$}{used_title} Available Use% Mounted on"));
+    t.line(format!("Filesystem           {kind}{unit:<15}Used Available Use% Mounted on"));
     let mut status = 0;
     let mut chosen: Vec<&Mounted> = Vec::new();
     if o.rest.is_empty() {

@@ -11,6 +11,7 @@ pub mod tool;
 pub mod users;
 
 mod archive;
+mod awk;
 mod basics;
 mod bytes;
 mod clock;
@@ -65,6 +66,7 @@ applets! {
     "addgroup" => users::addgroup, "[-g GID] [-S] [USER] GROUP";
     "adduser" => users::adduser, "[OPTIONS] USER [GROUP]";
     "arch" => system::arch, "";
+    "awk" => awk::awk, "[-F SEP] [-v VAR=VAL]... [-f FILE]... [PROG] [FILE]...";
     "base64" => bytes::base64, "[-d] [-w COL] [FILE]";
     "basename" => basics::basename, "FILE [SUFFIX] | -a FILE... | -s SUFFIX FILE...";
     "cat" => text::cat, "[-nbvteA] [FILE]...";

@@ -136,11 +136,11 @@ fn cell(p: &Process, users: &Users, uptime: u64, name: &str) -> String {
         "rss" => short(p.rss),
         _ => {
             let nice = match p.nice {
-                0 => "",
+                0 => " ",
                 n if n > 0 => "N",
                 _ => "<",
             };
-            let swapped = if p.rss == 0 && p.state != 'Z' { "W" } else { "" };
+            let swapped = if p.rss == 0 && p.state != 'Z' { "W" } else { " " };
             format!("{}{swapped}{nice}", p.state)
         }
     }
