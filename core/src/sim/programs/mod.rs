@@ -23,26 +23,30 @@ pub use redis::VERSION as REDIS_VERSION;
 /// The search path of a program without one in its environment.
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Programs by the name that their files carry.
-const SERVERS: [(&str, Program<SimOs>); 9] = [
-    ("nginx", nginx::nginx::<SimOs>),
-    ("redis-server", redis::redis_server::<SimOs>),
-    ("redis-cli", redis::redis_cli::<SimOs>),
-    ("docker-registry", registry::docker_registry::<SimOs>),
-    ("python3", python::python::<SimOs>),
-    ("hello", small::hello::<SimOs>),
-    ("docker-init", small::init::<SimOs>),
-    ("packages", small::packages::<SimOs>),
-    ("busybox", busybox::<SimOs>),
-];
+/// The names that the files of these programs carry.
+const NAMES: [&str; 9] =
+    ["busybox", "docker-init", "docker-registry", "hello", "nginx", "packages", "python3", "redis-cli", "redis-server"];
 
-/// Makes every program of the userland and of the hub known to a machine.
+/// The program of this name, one of the userland's tools among them.
+pub fn program<O: Os>(name: &str) -> Option<Program<O>> {
+    Some(match name {
+        "busybox" => busybox::<O>,
+        "docker-init" => small::init::<O>,
+        "docker-registry" => registry::docker_registry::<O>,
+        "hello" => small::hello::<O>,
+        "nginx" => nginx::nginx::<O>,
+        "packages" => small::packages::<O>,
+        "python3" => python::python::<O>,
+        "redis-cli" => redis::redis_cli::<O>,
+        "redis-server" => redis::redis_server::<O>,
+        tool => return cutaway_userland::program(tool),
+    })
+}
+
+/// Makes every program known to a machine.
 pub fn install(machine: &Machine) {
-    for (name, program) in SERVERS {
-        machine.register_program(name, runner(program));
-    }
-    for name in cutaway_userland::names() {
-        if let Some(program) = cutaway_userland::program::<SimOs>(name) {
+    for name in NAMES.into_iter().chain(cutaway_userland::names()) {
+        if let Some(program) = program::<SimOs>(name) {
             machine.register_program(name, runner(program));
         }
     }
