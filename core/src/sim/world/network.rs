@@ -2,6 +2,7 @@
 //! container about them.
 
 use super::{During, SimWorld};
+use crate::engine::names;
 use crate::sim::kernel::{Answer, DnatRule, Machine, NetNsId, Resolver};
 use crate::world::acts::*;
 use crate::world::{Fault, Performs};
@@ -129,9 +130,23 @@ impl Performs<ServeNames> for SimWorld {
 }
 
 /// What the embedded name server says. Nobody beyond the simulated networks can be asked.
-fn answer(_world: &SimWorld, _container: &str, _name: &str, _kind: u16) -> Answer {
-    // TODO: names of containers, as soon as the engine answers for them.
-    Answer::NoSuchName
+fn answer(world: &SimWorld, container: &str, name: &str, kind: u16) -> Answer {
+    const POINTER: u16 = 12;
+    if kind == POINTER {
+        let labels = name.strip_suffix(".in-addr.arpa").unwrap_or("");
+        let address: String = labels.rsplit('.').collect::<Vec<_>>().join(".");
+        let Ok(address) = address.parse() else { return Answer::NoSuchName };
+        return match names::reverse(world, container, address) {
+            Ok(Some(name)) => Answer::Names(vec![name]),
+            Ok(None) => Answer::NoSuchName,
+            Err(_) => Answer::Failure,
+        };
+    }
+    match names::resolve(world, container, name) {
+        Ok(found) if found.is_empty() => Answer::NoSuchName,
+        Ok(found) => Answer::Addresses(found),
+        Err(_) => Answer::Failure,
+    }
 }
 
 impl Performs<WriteNetworkFiles> for SimWorld {
