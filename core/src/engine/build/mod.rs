@@ -1,11 +1,76 @@
-//! The builder's commands, one file each.
+//! The builder: `docker build`, and the commands of its cache.
+//!
+//! A build loads its Dockerfile and context, works out which stages the target needs, and goes through their
+//! instructions. What an instruction depends on makes its key; a step whose key is in the cache is not done
+//! again. What a person sees of it is the [`board`]'s part.
+
+mod board;
+mod cache;
+mod context;
+mod copy;
+mod export;
+mod lint;
+mod options;
+mod run;
+mod solve;
+mod stage;
+
+pub use cache::{CachePruned, prune_cache};
 
 use crate::cli::Invocation;
-use crate::engine::{Ctx, Result};
+use crate::engine::{Ctx, Error, Result};
 use crate::world::World;
 
 /// Runs the command if it is one of this group's; its exit status.
 pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Result<i32>> {
-    let _ = (ctx, call);
-    None
+    Some(match call.command {
+        "image build" | "buildx build" | "builder build" => build(ctx, call).await,
+        "builder prune" | "buildx prune" => cache::prune(ctx, call).await,
+        "builder du" | "buildx du" => cache::usage(ctx).await,
+        "builder ls" | "buildx ls" => cache::list(ctx).await,
+        _ => return None,
+    })
+}
+
+/// Builds an image as the words of a command say.
+async fn build<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
+    let options = options::Options::read(ctx, call)?;
+    if options.check {
+        return check(ctx, &options).await;
+    }
+    build_with(ctx, options).await.map(|_| 0)
+}
+
+/// Builds an image; its id. What went wrong has been told when this fails.
+async fn build_with<W: World>(ctx: &Ctx<W>, options: options::Options) -> Result<crate::name::Digest> {
+    let board = board::Board::new(ctx, options.progress);
+    match solve::solve(ctx, &options, &board).await {
+        Ok(id) => {
+            board.finish().await;
+            if options.quiet {
+                ctx.print(format!("{id}\n")).await;
+            }
+            Ok(id)
+        }
+        Err(failure) => {
+            board.finish().await;
+            ctx.warn(failure.text(&board)).await;
+            Err(Error::Status(1))
+        }
+    }
+}
+
+/// `--check`: looks, and builds nothing.
+async fn check<W: World>(ctx: &Ctx<W>, options: &options::Options) -> Result<i32> {
+    match solve::check(ctx, options).await {
+        Ok((text, good)) => {
+            ctx.print(text).await;
+            Ok(i32::from(!good))
+        }
+        Err(failure) => {
+            let board = board::Board::new(ctx, board::ProgressMode::Quiet);
+            ctx.warn(failure.text(&board)).await;
+            Err(Error::Status(1))
+        }
+    }
 }

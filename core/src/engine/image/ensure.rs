@@ -40,6 +40,27 @@ pub async fn ensure<W: World>(
     platform: Option<&str>,
     quiet: bool,
 ) -> Result<ImageRecord> {
+    have(ctx, name, policy, platform, Some(quiet)).await
+}
+
+/// The same, saying nothing.
+pub async fn ensure_quietly<W: World>(
+    ctx: &Ctx<W>,
+    name: &str,
+    policy: PullPolicy,
+    platform: Option<&str>,
+) -> Result<ImageRecord> {
+    have(ctx, name, policy, platform, None).await
+}
+
+/// `quiet` is `None` where nothing is said at all.
+async fn have<W: World>(
+    ctx: &Ctx<W>,
+    name: &str,
+    policy: PullPolicy,
+    platform: Option<&str>,
+    quiet: Option<bool>,
+) -> Result<ImageRecord> {
     let is_id = crate::name::is_full_id(name.strip_prefix("sha256:").unwrap_or(name));
     let reference = Reference::parse(name);
     if let (Err(error), false) = (&reference, is_id) {
@@ -52,14 +73,14 @@ pub async fn ensure<W: World>(
         (Some(image), PullPolicy::Always, Err(_)) => return Ok(image),
         (None, _, Ok(reference)) => {
             let reference = reference.with_default_tag();
-            if policy == PullPolicy::Missing {
+            if policy == PullPolicy::Missing && quiet.is_some() {
                 ctx.warn(format!("Unable to find image '{}' locally\n", reference.familiar())).await;
             }
             reference
         }
         (Some(_), PullPolicy::Always, Ok(reference)) => reference.with_default_tag(),
     };
-    let out = Progress::new(ctx, (!quiet).then_some(Stream::Err));
+    let out = Progress::new(ctx, (quiet == Some(false)).then_some(Stream::Err));
     pull_one(ctx, &reference, &wanted(ctx, platform)?, &out).await?;
     lookup(ctx, name)?.ok_or_else(|| no_such_image(name))
 }

@@ -29,8 +29,21 @@ pub async fn push<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
         }
     }
     let out = Progress::new(ctx, (!quiet).then_some(Stream::Out));
+    push_named(ctx, &reference, all, &out).await?;
+    if quiet {
+        ctx.print(format!("{reference}\n")).await;
+    }
+    Ok(0)
+}
+
+/// Pushes one name, saying nothing.
+pub async fn push_quietly<W: World>(ctx: &Ctx<W>, reference: &Reference) -> Result<()> {
+    push_named(ctx, reference, false, &Progress::new(ctx, None)).await
+}
+
+async fn push_named<W: World>(ctx: &Ctx<W>, reference: &Reference, all: bool, out: &Progress<'_, W>) -> Result<()> {
     out.say(&format!("The push refers to repository [{}]", reference.name())).await;
-    let chosen = if all { all_tags(ctx, &reference)? } else { vec![reference.clone()] };
+    let chosen = if all { all_tags(ctx, reference)? } else { vec![reference.clone()] };
     if chosen.is_empty() {
         return Err(Error::Client(format!(
             "An image does not exist locally with the tag: {}",
@@ -49,16 +62,13 @@ pub async fn push<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
             return Err(Error::Client(format!("An image does not exist locally with the tag: {name}")));
         };
         if remote.is_none() {
-            remote = Some(Remote::connect(ctx, &reference, "pull,push").await.map_err(streamed)?);
+            remote = Some(Remote::connect(ctx, reference, "pull,push").await.map_err(streamed)?);
         }
         if let Some(remote) = &remote {
-            push_image(ctx, remote, &tag, &image, &out).await.map_err(streamed)?;
+            push_image(ctx, remote, &tag, &image, out).await.map_err(streamed)?;
         }
     }
-    if quiet {
-        ctx.print(format!("{reference}\n")).await;
-    }
-    Ok(0)
+    Ok(())
 }
 
 /// An error that comes after the first line of progress is shown as it is.

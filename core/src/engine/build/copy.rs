@@ -1,0 +1,457 @@
+//! `COPY` and `ADD`: files of the context, a stage or an image into the next layer.
+
+use super::context::{download, is_archive, read};
+use super::solve::Failure;
+use super::stage::{Build, Stage, step_key};
+use crate::build::{Contents, Picked, Selection, Tree, digest_of, joined};
+use crate::container::users;
+use crate::dockerfile::{Copying, Instruction, Located, Source, expand_keeping_quotes};
+use crate::layer::{Entry, EntryKind, TarWriter, entries};
+use crate::name::{ChainId, Digest};
+use crate::world::World;
+use crate::world::acts::{ImportTree, SnapshotKey};
+use cutaway_userland::os::FileKind;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Whether an instruction takes files of the context.
+pub fn takes_context(instruction: &Instruction) -> bool {
+    match instruction {
+        Instruction::Copy(c) | Instruction::Add(c) => {
+            c.from.is_none() && c.sources.iter().any(|s| matches!(s, Source::Path(_)))
+        }
+        Instruction::Run(step) => {
+            step.mounts.iter().any(|m| matches!(&m.kind, crate::dockerfile::MountKind::Bind { from: None, .. }))
+        }
+        _ => false,
+    }
+}
+
+/// One source with its contents read.
+struct Loaded {
+    files: Vec<(Picked, Rc<[u8]>)>,
+    single_file: bool,
+    /// The files are an archive's, not the archive.
+    unpacked: bool,
+}
+
+impl<W: World> Build<'_, W> {
+    pub async fn copy(
+        &self,
+        stage: &mut Stage,
+        copying: &Copying,
+        located: &Located,
+        add: bool,
+    ) -> Result<(), Failure> {
+        if takes_context(&located.instruction) {
+            self.tell_context(&located.instruction, stage).await?;
+        }
+        let vertex = self.begin_step(stage, located).await;
+        let expanded = self.expanded(stage, copying)?;
+        let loaded = match self.load_sources(&expanded, add).await {
+            Ok(loaded) => loaded,
+            Err(failure) => {
+                self.board.failed(vertex, failure.message()).await;
+                return Err(failure);
+            }
+        };
+        let told = told(&expanded, add);
+        let mut parts: Vec<String> = vec![format!("{:?}", (&expanded.target, &expanded.chown, &expanded.chmod))];
+        for one in &loaded {
+            parts.push(format!("{} {} {}", digest_of(&one.files), one.single_file, one.unpacked));
+        }
+        parts.push(stage.applying.config.working_dir.clone());
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let key = step_key(&stage.key, if add { "add" } else { "copy" }, &parts);
+        if self.from_cache(stage, key, vertex).await? {
+            stage.told(told, false);
+            return Ok(());
+        }
+        let snapshot = self.prepare(stage).await?;
+        let done = self.place(stage, &snapshot, &expanded, loaded).await;
+        self.commit(stage, snapshot, done, key, vertex, &located.text).await?;
+        stage.told(told, false);
+        Ok(())
+    }
+
+    /// With its variables replaced.
+    fn expanded(&self, stage: &Stage, copying: &Copying) -> Result<Copying, Failure> {
+        let vars = stage.vars();
+        let one = |text: &String| stage.applying.expand(text).map_err(Failure::solve);
+        let some = |text: &Option<String>| text.as_ref().map(one).transpose();
+        let mut sources = Vec::new();
+        for source in &copying.sources {
+            sources.push(match source {
+                Source::Path(path) => Source::Path(one(path)?),
+                Source::Inline(heredoc) if heredoc.expand => {
+                    let content = expand_keeping_quotes(&heredoc.content, &vars, self.file.escape);
+                    let mut heredoc = heredoc.clone();
+                    heredoc.content = content.map_err(Failure::solve)?;
+                    Source::Inline(heredoc)
+                }
+                Source::Inline(heredoc) => Source::Inline(heredoc.clone()),
+            });
+        }
+        Ok(Copying {
+            sources,
+            target: one(&copying.target)?,
+            from: some(&copying.from)?,
+            chown: some(&copying.chown)?,
+            chmod: some(&copying.chmod)?,
+            exclude: copying.exclude.iter().map(one).collect::<Result<_, _>>()?,
+            ..copying.clone()
+        })
+    }
+
+    /// Tells, once, that the context is sent, and how much of it.
+    pub async fn tell_context(&self, instruction: &Instruction, stage: &Stage) -> Result<(), Failure> {
+        if self.context_vertex.borrow().is_some() {
+            return Ok(());
+        }
+        let vertex = self.board.begin("[internal] load build context").await;
+        *self.context_vertex.borrow_mut() = Some(vertex);
+        let mut bytes = 0;
+        if let Instruction::Copy(c) | Instruction::Add(c) = instruction {
+            for source in &c.sources {
+                let Source::Path(path) = source else { continue };
+                let path = stage.applying.expand(path).unwrap_or_else(|_| path.clone());
+                if let Some(selection) = self.tree.select(&path, false, &c.exclude) {
+                    bytes += selection.files.iter().map(|f| f.entry.size + 26 + f.to.len() as u64).sum::<u64>();
+                }
+            }
+        }
+        let size = crate::view::units::short_size(bytes.max(2));
+        self.board.note(vertex, &format!("transferring context: {size} done")).await;
+        self.board.done(vertex).await;
+        Ok(())
+    }
+
+    async fn load_sources(&self, copying: &Copying, add: bool) -> Result<Vec<Loaded>, Failure> {
+        let mut all = Vec::new();
+        for source in &copying.sources {
+            let path = match source {
+                Source::Inline(heredoc) => {
+                    all.push(Loaded::of_file(&heredoc.name, 0o644, heredoc.content.as_bytes().into()));
+                    continue;
+                }
+                Source::Path(path) => path,
+            };
+            if add && (path.starts_with("http://") || path.starts_with("https://")) {
+                let bytes = download(self.ctx, path).await?;
+                let name = path.split(['?', '#']).next().unwrap_or(path).rsplit('/').next().unwrap_or("");
+                check_sum(copying, &bytes)?;
+                all.push(Loaded::of_file(if name.is_empty() { "download" } else { name }, 0o600, bytes.into()));
+                continue;
+            }
+            if add && (path.starts_with("git@") || path.ends_with(".git")) {
+                return Err(Failure::solve("adding a git repository is not supported"));
+            }
+            let selection = match &copying.from {
+                None => self.tree.select(path, copying.parents, &copying.exclude),
+                Some(from) => self.tree_of(from, path).await?.select(path, copying.parents, &copying.exclude),
+            };
+            let Some(selection) = selection else {
+                return Err(missing(self.ctx.new_id(), path));
+            };
+            all.extend(self.read_all(selection, add && copying.unpack != Some(false)).await?);
+        }
+        Ok(all)
+    }
+
+    async fn read_all(&self, selection: Selection, unpack: bool) -> Result<Vec<Loaded>, Failure> {
+        let mut plain = Vec::new();
+        let mut all = Vec::new();
+        for file in selection.files {
+            let bytes = read(self.ctx, &file.entry, &file.contents).await?;
+            // ADD unpacks the archives that it is given by name, not those inside of folders.
+            if unpack && file.entry.kind == EntryKind::File && !file.to.contains('/') && is_archive(&bytes) {
+                all.push(Loaded::unpacked(&file.to, &bytes)?);
+            } else {
+                plain.push((file, bytes));
+            }
+        }
+        if all.is_empty() || !plain.is_empty() {
+            let single_file = selection.single_file && plain.len() == 1;
+            all.push(Loaded { files: plain, single_file, unpacked: false });
+        }
+        Ok(all)
+    }
+
+    /// The files of a stage, an image or a named context that a path may stand for.
+    async fn tree_of(&self, from: &str, path: &str) -> Result<Tree, Failure> {
+        if let Some(folder) = self.options.contexts.get(from)
+            && self.file.stage_index(from).is_none()
+            && !folder.contains("://")
+        {
+            let context = super::context::Context::Folder(folder.clone());
+            return context.tree(self.ctx, &crate::build::Ignore::default()).await;
+        }
+        let snapshot = self.prepare_over(self.layers_of(from)?).await?;
+        let result = self.exported(&snapshot, path).await;
+        self.discard(snapshot).await?;
+        result
+    }
+
+    /// The layers of a stage by name or number, or of an image.
+    pub fn layers_of(&self, from: &str) -> Result<Vec<ChainId>, Failure> {
+        if let Some(index) = self.file.stage_index(from)
+            && let Some(stage) = self.stages.borrow().get(&index)
+        {
+            return Ok(stage.chains());
+        }
+        match self.bases.get(from) {
+            Some(image) => Ok(image.chains()),
+            None => Err(Failure::solve(format!("{from}: not found"))),
+        }
+    }
+
+    /// What a snapshot has at the part of a path that has no wildcard in it.
+    async fn exported(&self, snapshot: &SnapshotKey, path: &str) -> Result<Tree, Failure> {
+        let full = joined("/", path);
+        let mut known = String::new();
+        for part in full.split('/').filter(|p| !p.is_empty()) {
+            if crate::build::glob::is_pattern(part) {
+                break;
+            }
+            known = format!("{known}/{part}");
+        }
+        let at = if known.is_empty() { "/".to_string() } else { known };
+        if self.ctx.world().snapshot_file(snapshot, &at).await?.is_none() {
+            return Ok(Tree::default());
+        }
+        let tar = self.ctx.world().export_tree(snapshot, &at).await?;
+        let folder = at.rfind('/').map_or("", |i| &at[..i]).trim_start_matches('/');
+        let mut all = Vec::new();
+        for (mut entry, data) in entries("stage", &tar)? {
+            let under = |path: &str| if folder.is_empty() { path.to_string() } else { format!("{folder}/{path}") };
+            entry.path = under(&entry.path);
+            if let EntryKind::Hardlink(to) = &entry.kind {
+                entry.kind = EntryKind::Hardlink(under(to));
+            }
+            all.push((entry, data));
+        }
+        Ok(Tree::from_entries(all))
+    }
+
+    /// Puts the files where the target says.
+    async fn place(
+        &self,
+        stage: &Stage,
+        snapshot: &SnapshotKey,
+        copying: &Copying,
+        loaded: Vec<Loaded>,
+    ) -> Result<(), Failure> {
+        let target = joined(&stage.applying.config.working_dir, &copying.target);
+        let target_kind = self.ctx.world().snapshot_file(snapshot, &target).await?;
+        let is_folder = copying.target.ends_with('/')
+            || copying.target.ends_with("/.")
+            || copying.target == "."
+            || target_kind == Some(FileKind::Directory)
+            || loaded.len() > 1
+            || loaded.iter().any(|one| !one.single_file);
+        let owner = match &copying.chown {
+            Some(text) => Some(self.owner(snapshot, text).await?),
+            None => None,
+        };
+        let inside = target.trim_start_matches('/').to_string();
+        let mut files: BTreeMap<String, (Entry, Rc<[u8]>)> = BTreeMap::new();
+        let folder =
+            if is_folder { inside.clone() } else { inside.rfind('/').map_or("", |i| &inside[..i]).to_string() };
+        self.missing_folders(snapshot, &folder, owner, &mut files).await?;
+        for one in loaded {
+            for (file, bytes) in one.files {
+                let path = match (is_folder, inside.is_empty()) {
+                    (false, _) => inside.clone(),
+                    (true, true) => file.to.clone(),
+                    (true, false) => format!("{inside}/{}", file.to),
+                };
+                let parent = path.rfind('/').map_or("", |i| &path[..i]).to_string();
+                if !files.contains_key(&parent) {
+                    self.missing_folders(snapshot, &parent, owner, &mut files).await?;
+                }
+                let mut entry = Entry { path: path.clone(), ..file.entry };
+                if let Some((uid, gid)) = owner {
+                    (entry.uid, entry.gid) = (uid, gid);
+                }
+                if let Some(mode) = &copying.chmod
+                    && !matches!(entry.kind, EntryKind::Symlink(_))
+                {
+                    entry.mode = changed_mode(entry.mode, mode, entry.is_directory()).map_err(Failure::solve)?;
+                }
+                if entry.is_directory()
+                    && self.ctx.world().snapshot_file(snapshot, &format!("/{path}")).await? == Some(FileKind::Directory)
+                {
+                    continue;
+                }
+                files.insert(path, (entry, bytes));
+            }
+        }
+        let mut tar = TarWriter::new(Vec::new());
+        for (entry, bytes) in files.values() {
+            tar.add(entry, bytes.as_ref())?;
+        }
+        let act = ImportTree { key: snapshot.clone(), at: "/".into(), tar: tar.finish()?.into() };
+        self.ctx.act("The files go into the new layer", act).await?;
+        Ok(())
+    }
+
+    /// Adds the folders on the way to a path that are not there yet.
+    async fn missing_folders(
+        &self,
+        snapshot: &SnapshotKey,
+        path: &str,
+        owner: Option<(u32, u32)>,
+        files: &mut BTreeMap<String, (Entry, Rc<[u8]>)>,
+    ) -> Result<(), Failure> {
+        let mut at = String::new();
+        for part in path.split('/').filter(|p| !p.is_empty()) {
+            at = if at.is_empty() { part.to_string() } else { format!("{at}/{part}") };
+            if files.contains_key(&at) || self.ctx.world().snapshot_file(snapshot, &format!("/{at}")).await?.is_some() {
+                continue;
+            }
+            let (uid, gid) = owner.unwrap_or((0, 0));
+            let mtime = self.ctx.world().now().as_secs();
+            files.insert(at.clone(), (Entry { uid, gid, mtime, ..Entry::directory(&at, 0o755) }, Rc::new([])));
+        }
+        Ok(())
+    }
+
+    /// `--chown`, looked up in the image.
+    async fn owner(&self, snapshot: &SnapshotKey, text: &str) -> Result<(u32, u32), Failure> {
+        let file = async |path: &str| match self.ctx.world().read_snapshot_file(snapshot, path).await {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(_) => String::new(),
+        };
+        let (passwd, group) = (file("/etc/passwd").await, file("/etc/group").await);
+        let identity = users::lookup(text, &[], &passwd, &group).map_err(Failure::solve)?;
+        // A number alone is the group's, too.
+        let gid = match text.parse::<u32>() {
+            Ok(number) => number,
+            Err(_) => identity.gid,
+        };
+        Ok((identity.uid, gid))
+    }
+}
+
+impl Loaded {
+    fn of_file(name: &str, mode: u32, bytes: Rc<[u8]>) -> Loaded {
+        let entry = Entry { size: bytes.len() as u64, ..Entry::file(name, mode, 0) };
+        let file = Picked { entry, contents: Contents::Bytes(bytes.clone()), to: name.to_string() };
+        Loaded { files: vec![(file, bytes)], single_file: true, unpacked: false }
+    }
+
+    /// The files of an archive, with the owners that it gives them.
+    fn unpacked(name: &str, bytes: &[u8]) -> Result<Loaded, Failure> {
+        let mut files = Vec::new();
+        for (path, (entry, contents)) in Tree::from_entries(entries(name, bytes)?).files {
+            let bytes = match &contents {
+                Contents::Bytes(bytes) => bytes.clone(),
+                Contents::File(_) => Rc::new([]),
+            };
+            if !path.is_empty() {
+                files.push((Picked { entry, contents, to: path }, bytes));
+            }
+        }
+        Ok(Loaded { files, single_file: false, unpacked: true })
+    }
+}
+
+fn check_sum(copying: &Copying, bytes: &[u8]) -> Result<(), Failure> {
+    let actual = Digest::of(bytes).to_string();
+    match &copying.checksum {
+        Some(expected) if *expected != actual => Err(Failure::solve(format!("digest mismatch {actual}: {expected}"))),
+        _ => Ok(()),
+    }
+}
+
+fn missing(id: String, path: &str) -> Failure {
+    let reference: String = id.bytes().take(25).map(char::from).collect();
+    let path = joined("/", path);
+    Failure::solve(format!(
+        "failed to compute cache key: failed to calculate checksum of ref {reference}::{}: {path:?}: not found",
+        &id[25..50]
+    ))
+}
+
+/// As the history tells it: `COPY --chown=1:2 a.txt . # buildkit`.
+fn told(copying: &Copying, add: bool) -> String {
+    let mut text = if add { "ADD" } else { "COPY" }.to_string();
+    for (name, value) in [("chown", &copying.chown), ("chmod", &copying.chmod)] {
+        if let Some(value) = value {
+            text.push_str(&format!(" --{name}={value}"));
+        }
+    }
+    for source in &copying.sources {
+        match source {
+            Source::Path(path) => text.push_str(&format!(" {path}")),
+            Source::Inline(heredoc) => text.push_str(&format!(" <<{}", heredoc.name)),
+        }
+    }
+    format!("{text} {} # buildkit", copying.target)
+}
+
+/// `--chmod`: an octal number, or letters as chmod(1) takes them.
+fn changed_mode(mode: u32, text: &str, folder: bool) -> Result<u32, String> {
+    if let Ok(number) = u32::from_str_radix(text, 8) {
+        return if number <= 0o7777 {
+            Ok(number)
+        } else {
+            Err(format!("invalid chmod parameter: '{text}'. it should be octal string and between 0 and 07777"))
+        };
+    }
+    let wrong = || format!("invalid chmod parameter: '{text}'. it should be octal string and between 0 and 07777");
+    let mut mode = mode;
+    for clause in text.split(',') {
+        let at = clause.find(['+', '-', '=']).ok_or_else(wrong)?;
+        let (who, rest) = clause.split_at(at);
+        let mut mask = 0;
+        for c in if who.is_empty() { "a" } else { who }.chars() {
+            mask |= match c {
+                'u' => 0o4700,
+                'g' => 0o2070,
+                'o' => 0o1007,
+                'a' => 0o7777,
+                _ => return Err(wrong()),
+            };
+        }
+        let mut bits = 0;
+        for c in rest[1..].chars() {
+            bits |= match c {
+                'r' => 0o444,
+                'w' => 0o222,
+                'x' => 0o111,
+                'X' if folder || mode & 0o111 != 0 => 0o111,
+                'X' => 0,
+                's' => 0o6000,
+                't' => 0o1000,
+                _ => return Err(wrong()),
+            };
+        }
+        mode = match &rest[..1] {
+            "+" => mode | bits & mask,
+            "-" => mode & !(bits & mask),
+            _ => mode & !(mask & 0o777) | bits & mask,
+        };
+    }
+    Ok(mode)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes() {
+        for (mode, text, result) in [
+            (0o644, "755", Ok(0o755)),
+            (0o644, "u+x", Ok(0o744)),
+            (0o777, "go-w", Ok(0o755)),
+            (0o600, "a=r", Ok(0o444)),
+            (0o644, "+x,o=", Ok(0o750)),
+            (0o644, "99999", Err(())),
+            (0o644, "x", Err(())),
+        ] {
+            assert_eq!(changed_mode(mode, text, false).map_err(|_| ()), result, "{text}");
+        }
+    }
+}

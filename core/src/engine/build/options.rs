@@ -1,0 +1,164 @@
+//! What a build is asked for, read once.
+
+use super::board::ProgressMode;
+use crate::cli::Invocation;
+use crate::dockerfile::Vars;
+use crate::engine::{Ctx, Error, Result};
+use crate::name::Reference;
+use crate::world::{Stream, World};
+use std::collections::BTreeMap;
+
+/// Where a secret comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Secret {
+    File(String),
+    Env(String),
+}
+
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// A folder of the client's, `-`, or an address.
+    pub context: String,
+    /// `None` is `Dockerfile` in the context.
+    pub file: Option<String>,
+    /// As typed, for progress, and as names.
+    pub tags: Vec<Reference>,
+    pub build_args: Vars,
+    pub contexts: BTreeMap<String, String>,
+    pub labels: BTreeMap<String, String>,
+    pub target: Option<String>,
+    pub no_cache: bool,
+    /// Stages that the cache does not serve.
+    pub no_cache_stages: Vec<String>,
+    pub pull: bool,
+    pub push: bool,
+    pub quiet: bool,
+    pub progress: ProgressMode,
+    pub iidfile: Option<String>,
+    pub metadata_file: Option<String>,
+    pub platform: Option<String>,
+    pub network: String,
+    pub secrets: BTreeMap<String, Secret>,
+    /// `--output`: fields by name.
+    pub output: Option<BTreeMap<String, String>>,
+    /// Only look for what is questionable.
+    pub check: bool,
+    /// `DOCKER_BUILDKIT=0`.
+    pub classic: bool,
+}
+
+impl Options {
+    pub fn read<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<Options> {
+        let args = &call.args;
+        let text = |name: &str| args.value(name).filter(|v| !v.is_empty()).map(str::to_string);
+        let quiet = args.flag("quiet");
+        let classic = call.command == "image build"
+            && call.typed != "docker buildx build"
+            && ctx.client.env("DOCKER_BUILDKIT").is_some_and(|v| matches!(v.as_str(), "0" | "false"));
+        let mut tags = Vec::new();
+        for tag in args.values("tag") {
+            let reference = Reference::parse(tag).map_err(|e| failed(&format!("invalid tag {tag:?}: {e}")))?;
+            tags.push(reference);
+        }
+        let mut build_args = Vars::new();
+        for pair in args.values("build-arg") {
+            match pair.split_once('=') {
+                Some((name, value)) => build_args.insert(name.to_string(), value.to_string()),
+                None => ctx.client.env(pair).and_then(|value| build_args.insert(pair.clone(), value)),
+            };
+        }
+        let progress = match (quiet, args.value("progress").unwrap_or("auto")) {
+            (true, _) | (_, "quiet") => ProgressMode::Quiet,
+            (_, "plain") => ProgressMode::Plain,
+            (_, "rawjson") => ProgressMode::RawJson,
+            (_, "tty") => ProgressMode::Tty,
+            (_, "auto") if ctx.client.is_tty(Stream::Err) => ProgressMode::Tty,
+            (_, "auto") => ProgressMode::Plain,
+            (_, other) => return Err(failed(&format!("invalid progress type: {other}"))),
+        };
+        Ok(Options {
+            context: args.word(0).to_string(),
+            file: text("file"),
+            tags,
+            build_args,
+            contexts: pairs(args.values("build-context")),
+            labels: pairs(args.values("label")),
+            target: text("target"),
+            no_cache: args.flag("no-cache"),
+            no_cache_stages: args
+                .values("no-cache-filter")
+                .iter()
+                .flat_map(|v| v.split(','))
+                .map(str::to_string)
+                .collect(),
+            pull: args.flag("pull"),
+            push: args.flag("push"),
+            quiet: quiet || args.value("progress") == Some("quiet"),
+            progress,
+            iidfile: text("iidfile"),
+            metadata_file: text("metadata-file"),
+            platform: text("platform"),
+            network: text("network").unwrap_or_else(|| "default".into()),
+            secrets: secrets(args.values("secret"))?,
+            output: output(args.values("output"))?,
+            check: args.flag("check") || args.value("call") == Some("check"),
+            classic,
+        })
+    }
+}
+
+/// An error of the client before the build began.
+pub fn failed(text: &str) -> Error {
+    Error::Client(format!("ERROR: failed to build: {text}"))
+}
+
+fn pairs(values: &[String]) -> BTreeMap<String, String> {
+    let pair = |value: &String| {
+        let (name, value) = value.split_once('=').unwrap_or((value, ""));
+        (name.to_string(), value.to_string())
+    };
+    values.iter().map(pair).collect()
+}
+
+fn fields(text: &str) -> BTreeMap<String, String> {
+    pairs(&text.split(',').map(str::to_string).collect::<Vec<_>>())
+}
+
+fn secrets(values: &[String]) -> Result<BTreeMap<String, Secret>> {
+    let mut secrets = BTreeMap::new();
+    for value in values {
+        let fields = fields(value);
+        let get = |names: &[&str]| names.iter().find_map(|n| fields.get(*n)).filter(|v| !v.is_empty()).cloned();
+        let Some(id) = get(&["id"]) else {
+            return Err(failed(&format!("failed to parse secret {value:?}: id is required")));
+        };
+        let kind = get(&["type"]).unwrap_or_default();
+        let secret = match (get(&["src", "source"]), get(&["env"])) {
+            (Some(name), _) if kind == "env" => Secret::Env(name),
+            (Some(path), _) => Secret::File(path),
+            (None, Some(name)) => Secret::Env(name),
+            (None, None) => Secret::Env(id.clone()),
+        };
+        secrets.insert(id, secret);
+    }
+    Ok(secrets)
+}
+
+/// `type=local,dest=out`, or a folder alone, or `-` for a tar on standard output.
+fn output(values: &[String]) -> Result<Option<BTreeMap<String, String>>> {
+    let Some(value) = values.last() else { return Ok(None) };
+    let found = match value.as_str() {
+        "-" => fields("type=tar,dest=-"),
+        value if !value.contains('=') && !value.contains(',') => fields(&format!("type=local,dest={value}")),
+        value => fields(value),
+    };
+    match found.get("type").map(String::as_str) {
+        Some("local" | "tar") if !found.contains_key("dest") => {
+            Err(failed(&format!("dest is required for {} output", found["type"])))
+        }
+        Some("local" | "tar") => Ok(Some(found)),
+        Some("image" | "docker" | "cacheonly") => Ok(None),
+        Some(other) => Err(failed(&format!("exporter {other:?} could not be found"))),
+        None => Err(failed("type is required for output")),
+    }
+}

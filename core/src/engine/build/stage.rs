@@ -1,0 +1,407 @@
+//! One stage: its base, then its instructions, each done or taken from the cache.
+
+use super::board::{Board, Vertex};
+use super::context::Source;
+use super::options::Options;
+use super::solve::Failure;
+use crate::build::{Applying, BuildCacheRecord, Tree, apply, before};
+use crate::dockerfile::{Dockerfile, Instruction, Located, Vars, expand, expand_for_show};
+use crate::engine::Ctx;
+use crate::engine::image::add_layer;
+use crate::image::wire::Platform;
+use crate::image::{HistoryEntry, ImageConfig, ImageRecord, LayerRef};
+use crate::layer::TarWriter;
+use crate::name::{ChainId, Digest};
+use crate::world::World;
+use crate::world::acts::{CommitSnapshot, PrepareSnapshot, RemoveSnapshot, SnapshotKey};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What BuildKit leaves in the history of what it makes.
+pub const COMMENT: &str = "buildkit.dockerfile.v0";
+/// Where programs are found where the image does not say.
+const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// All that a build has at hand.
+pub struct Build<'a, W> {
+    pub ctx: &'a Ctx<W>,
+    pub options: &'a Options,
+    pub board: &'a Board<'a, W>,
+    pub file: &'a Dockerfile,
+    pub source: &'a Source,
+    pub globals: Vars,
+    pub predefined: Vars,
+    pub bases: BTreeMap<String, ImageRecord>,
+    pub tree: Tree,
+    /// The vertex that told of the context, once.
+    pub context_vertex: RefCell<Option<Vertex>>,
+    pub stages: RefCell<BTreeMap<usize, Stage>>,
+}
+
+/// A stage as far as it is done.
+#[derive(Clone)]
+pub struct Stage {
+    pub applying: Applying,
+    pub layers: Vec<LayerRef>,
+    /// When each layer was made.
+    pub times: Vec<Option<Duration>>,
+    pub history: Vec<HistoryEntry>,
+    /// The digest of all that the files depend on so far.
+    pub key: Digest,
+    /// The cached step that made the last layer.
+    pub cached_by: Option<String>,
+    /// `ARG`s in the order they were declared.
+    pub args: Vec<(String, Option<String>)>,
+    pub platform: Platform,
+    pub base_author: String,
+    /// `[base 2/4] `: the stage's name, and how many steps are counted.
+    label: String,
+    total: usize,
+    counted: usize,
+    /// Whether the cache may serve it.
+    cache: bool,
+}
+
+impl Stage {
+    pub fn chains(&self) -> Vec<ChainId> {
+        self.layers.iter().map(|l| l.chain).collect()
+    }
+
+    pub fn chain(&self) -> Option<ChainId> {
+        self.layers.last().map(|l| l.chain)
+    }
+
+    /// What variables stand for in instructions.
+    pub fn vars(&self) -> Vars {
+        self.applying.vars()
+    }
+
+    /// The next step's place, as `[base 2/4] `.
+    fn place(&mut self) -> String {
+        self.counted += 1;
+        let width = self.total.to_string().len();
+        let name = if self.label.is_empty() { String::new() } else { format!("{} ", self.label) };
+        format!("[{name}{:>width$}/{}] ", self.counted, self.total)
+    }
+
+    pub fn told(&mut self, created_by: String, empty_layer: bool) {
+        self.history.push(HistoryEntry {
+            created_by,
+            comment: COMMENT.to_string(),
+            empty_layer,
+            ..HistoryEntry::default()
+        });
+    }
+}
+
+impl<W: World> Build<'_, W> {
+    /// Does a whole stage.
+    pub async fn stage(&self, index: usize) -> Result<Stage, Failure> {
+        let definition = &self.file.stages[index];
+        let mut stage = self.begin(index).await.map_err(|f| f.at(self.source, definition.first, definition.last))?;
+        let triggers = std::mem::take(&mut stage.applying.config.on_build);
+        for text in triggers {
+            let parsed =
+                Dockerfile::parse(&format!("FROM scratch\n{text}")).map_err(|e| Failure::solve(e.to_string()))?;
+            for located in parsed.stages.iter().flat_map(|s| &s.instructions) {
+                self.instruction(&mut stage, located).await?;
+            }
+        }
+        for located in &definition.instructions {
+            let done = self.instruction(&mut stage, located).await;
+            done.map_err(|f| f.at(self.source, located.first, located.last))?;
+        }
+        Ok(stage)
+    }
+
+    /// The state that the stage begins with.
+    async fn begin(&self, index: usize) -> Result<Stage, Failure> {
+        let definition = &self.file.stages[index];
+        let base = expand(&definition.base, &self.globals, self.file.escape).map_err(Failure::solve)?;
+        let earlier = before(self.file, index, &base);
+        let label = match (&definition.name, self.file.stages.len()) {
+            (Some(name), _) => name.clone(),
+            (None, 1) => String::new(),
+            (None, _) => format!("stage-{index}"),
+        };
+        let of_image = earlier.is_none() && base != "scratch";
+        let steps = definition.instructions.iter().filter(|l| counts(&l.instruction)).count();
+        let triggers = self
+            .bases
+            .get(&base)
+            .filter(|_| of_image)
+            .map_or(0, |i| i.config.on_build.iter().filter(|t| counts_text(t)).count());
+        let cache = !self.options.no_cache && !self.options.no_cache_stages.contains(&label);
+        let mut stage = match earlier.and_then(|e| self.stages.borrow().get(&e).cloned()) {
+            Some(earlier) => Stage { args: Vec::new(), counted: 0, ..earlier },
+            None => self.of_base(&base)?,
+        };
+        stage.applying.args = Vars::new();
+        (stage.label, stage.total, stage.cache) = (label, usize::from(of_image) + steps + triggers, cache);
+        if !stage.applying.config.env.iter().any(|e| e.starts_with("PATH=")) {
+            stage.applying.config.env.push(PATH.to_string());
+        }
+        if of_image {
+            let shown = crate::name::Reference::parse(&base).map_or(base, |r| r.with_default_tag().to_string());
+            let name = format!("{}FROM {shown}", stage.place());
+            let vertex = self.board.begin(&name).await;
+            self.board.done(vertex).await;
+        }
+        Ok(stage)
+    }
+
+    /// A stage on an image, or on nothing.
+    fn of_base(&self, base: &str) -> Result<Stage, Failure> {
+        let platform = Platform::normal("linux", &self.ctx.world().host().architecture, "");
+        let empty = |config: ImageConfig| Stage {
+            applying: Applying::new(config, self.file.escape),
+            layers: Vec::new(),
+            times: Vec::new(),
+            history: Vec::new(),
+            key: Digest::of(b"scratch"),
+            cached_by: None,
+            args: Vec::new(),
+            platform: match &self.options.platform {
+                Some(text) => Platform::parse(text).unwrap_or(platform),
+                None => platform,
+            },
+            base_author: String::new(),
+            label: String::new(),
+            total: 0,
+            counted: 0,
+            cache: true,
+        };
+        if base == "scratch" {
+            return Ok(empty(ImageConfig { working_dir: "/".into(), ..ImageConfig::default() }));
+        }
+        let image = self.bases.get(base).ok_or_else(|| Failure::solve(format!("{base}: not found")))?;
+        let mut times: Vec<Option<Duration>> =
+            image.history.iter().filter(|h| !h.empty_layer).map(|h| h.created).collect();
+        times.resize(image.layers.len(), image.created);
+        Ok(Stage {
+            layers: image.layers.clone(),
+            times,
+            history: image.history.clone(),
+            key: Digest::of(format!("image {}", image.id).as_bytes()),
+            platform: Platform::normal(&image.os, &image.architecture, &image.variant),
+            base_author: image.author.clone(),
+            ..empty(image.config.clone())
+        })
+    }
+
+    async fn instruction(&self, stage: &mut Stage, located: &Located) -> Result<(), Failure> {
+        match &located.instruction {
+            Instruction::Arg(args) => self.declare(stage, args),
+            Instruction::Run(step) => self.run_step(stage, step, located).await,
+            Instruction::Copy(copying) => self.copy(stage, copying, located, false).await,
+            Instruction::Add(copying) => self.copy(stage, copying, located, true).await,
+            Instruction::Workdir(_) => self.workdir(stage, located).await,
+            other => {
+                let told = apply(&mut stage.applying, other).map_err(Failure::solve)?;
+                if matches!(other, Instruction::Cmd(_) | Instruction::Entrypoint(_)) {
+                    stage.applying.config.args_escaped = true;
+                }
+                stage.told(told.unwrap_or_default(), true);
+                Ok(())
+            }
+        }
+    }
+
+    /// `ARG`: the command line's value before the Dockerfile's, and that of before the first `FROM` last.
+    fn declare(&self, stage: &mut Stage, args: &[(String, Option<String>)]) -> Result<(), Failure> {
+        let mut told = "ARG".to_string();
+        for (name, default) in args {
+            let value = match (self.options.build_args.get(name), default) {
+                (Some(given), _) => Some(given.clone()),
+                (None, Some(default)) => Some(stage.applying.expand(default).map_err(Failure::solve)?),
+                (None, None) => self.globals.get(name).or_else(|| self.predefined.get(name)).cloned(),
+            };
+            told.push_str(&format!(" {name}"));
+            if let Some(value) = &value {
+                told.push_str(&format!("={value}"));
+                stage.applying.args.insert(name.clone(), value.clone());
+            }
+            stage.args.retain(|(known, _)| known != name);
+            stage.args.push((name.clone(), value));
+        }
+        stage.told(told, true);
+        Ok(())
+    }
+
+    /// `WORKDIR` makes the folder, as a layer of its own.
+    async fn workdir(&self, stage: &mut Stage, located: &Located) -> Result<(), Failure> {
+        let vertex = self.begin_step(stage, located).await;
+        let told = apply(&mut stage.applying, &located.instruction).map_err(Failure::solve)?.unwrap_or_default();
+        let path = stage.applying.config.working_dir.clone();
+        let key = step_key(&stage.key, "workdir", &[&path]);
+        if self.from_cache(stage, key, vertex).await? {
+            stage.told(told, false);
+            return Ok(());
+        }
+        let snapshot = self.prepare(stage).await?;
+        let made = self.make_folder(&snapshot, &path).await;
+        self.commit(stage, snapshot, made, key, vertex, &located.text).await?;
+        stage.told(told, false);
+        Ok(())
+    }
+
+    async fn make_folder(&self, snapshot: &SnapshotKey, path: &str) -> Result<(), Failure> {
+        let there = self.ctx.world().snapshot_file(snapshot, path).await?;
+        if there.is_some() {
+            return Ok(());
+        }
+        let mut tar = TarWriter::new(Vec::new());
+        let mut at = String::new();
+        for part in path.split('/').filter(|p| !p.is_empty()) {
+            at = if at.is_empty() { part.to_string() } else { format!("{at}/{part}") };
+            if self.ctx.world().snapshot_file(snapshot, &format!("/{at}")).await?.is_none() {
+                let mtime = self.ctx.world().now().as_secs();
+                tar.add_bytes(&crate::layer::Entry { mtime, ..crate::layer::Entry::directory(&at, 0o755) }, b"")?;
+            }
+        }
+        let tar = tar.finish()?.into();
+        let act = crate::world::acts::ImportTree { key: snapshot.clone(), at: "/".into(), tar };
+        self.ctx.act("WORKDIR makes the folder where it is missing", act).await?;
+        Ok(())
+    }
+
+    /// Tells that a step begins, with its place and its text as variables make it.
+    pub async fn begin_step(&self, stage: &mut Stage, located: &Located) -> Vertex {
+        let keyword = located.instruction.keyword();
+        let rest = located.text.split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim());
+        let shown = expand_for_show(rest, &stage.vars(), self.file.escape);
+        let mut name = format!("{}{keyword} {shown}", stage.place());
+        if let Instruction::Run(step) = &located.instruction
+            && let Some(heredoc) = step.heredocs.first()
+        {
+            let first = heredoc.content.lines().next().unwrap_or("");
+            let more = if heredoc.content.lines().count() > 1 { "..." } else { "" };
+            name.push_str(&format!(" ({first}{more})"));
+        }
+        self.board.begin(&name).await
+    }
+
+    /// Takes a step's result from the cache, if it is there.
+    pub async fn from_cache(&self, stage: &mut Stage, key: Digest, vertex: Vertex) -> Result<bool, Failure> {
+        let world = self.ctx.world();
+        let found = if stage.cache { world.get::<BuildCacheRecord>(&key.to_string())? } else { None };
+        let Some(mut record) = found.filter(|r| r.layers.last().is_some_and(|l| world.has_layer(&l.chain))) else {
+            return Ok(false);
+        };
+        record.last_used = world.now();
+        record.uses += 1;
+        world.put(&record)?;
+        stage.layers = record.layers.clone();
+        stage.times.push(Some(record.created));
+        stage.key = key;
+        stage.cached_by = Some(record.id);
+        self.board.cached(vertex).await;
+        Ok(true)
+    }
+
+    /// An empty writable layer over what the stage has so far.
+    pub async fn prepare(&self, stage: &Stage) -> Result<SnapshotKey, Failure> {
+        self.prepare_over(stage.chains()).await
+    }
+
+    pub async fn prepare_over(&self, layers: Vec<ChainId>) -> Result<SnapshotKey, Failure> {
+        let key = SnapshotKey(self.ctx.new_id());
+        let act = PrepareSnapshot { key: key.clone(), layers };
+        self.ctx.act("The step writes into a layer of its own", act).await?;
+        Ok(key)
+    }
+
+    pub async fn discard(&self, snapshot: SnapshotKey) -> Result<(), Failure> {
+        self.ctx.act("The writable layer has served", RemoveSnapshot { key: snapshot }).await?;
+        Ok(())
+    }
+
+    /// Makes a layer of what a step did, and remembers it in the cache; where it failed, only tells so.
+    pub async fn commit(
+        &self,
+        stage: &mut Stage,
+        snapshot: SnapshotKey,
+        done: Result<(), Failure>,
+        key: Digest,
+        vertex: Vertex,
+        text: &str,
+    ) -> Result<(), Failure> {
+        let committed = match done {
+            Ok(()) => self.layer_of(stage, &snapshot).await,
+            Err(failure) => Err(failure),
+        };
+        self.discard(snapshot).await?;
+        let layer = match committed {
+            Ok(layer) => layer,
+            Err(failure) => {
+                self.board.failed(vertex, failure.message()).await;
+                return Err(failure);
+            }
+        };
+        let now = self.ctx.world().now();
+        let size = layer.size;
+        stage.layers.push(layer);
+        stage.times.push(Some(now));
+        let id = self.cache_id();
+        self.ctx.world().put(&BuildCacheRecord {
+            id: id.clone(),
+            key,
+            description: text.to_string(),
+            kind: "regular".into(),
+            layers: stage.layers.clone(),
+            adds_layer: true,
+            size,
+            created: now,
+            last_used: now,
+            uses: 1,
+            parents: stage.cached_by.iter().cloned().collect(),
+            shared: false,
+        })?;
+        stage.key = key;
+        stage.cached_by = Some(id);
+        self.board.done(vertex).await;
+        Ok(())
+    }
+
+    /// The changes as a layer; a step that changed nothing makes an empty one.
+    async fn layer_of(&self, stage: &Stage, snapshot: &SnapshotKey) -> Result<LayerRef, Failure> {
+        let act = CommitSnapshot { key: snapshot.clone(), parent: stage.chain(), clamp: None };
+        let committed = self.ctx.act("What the step changed becomes a layer", act).await?;
+        match committed {
+            Some(layer) => Ok(LayerRef {
+                diff_id: layer.diff_id,
+                chain: layer.chain,
+                blob: layer.blob,
+                blob_size: layer.blob_size,
+                size: self.ctx.world().layer_size(&layer.chain),
+            }),
+            None => {
+                let empty = TarWriter::new(Vec::new()).finish()?;
+                Ok(add_layer(self.ctx, "an empty layer", empty.into(), stage.chain(), None).await?)
+            }
+        }
+    }
+
+    /// 25 letters and digits.
+    fn cache_id(&self) -> String {
+        let mut bytes = [0; 25];
+        self.ctx.world().random(&mut bytes);
+        bytes.iter().map(|b| char::from(b"0123456789abcdefghijklmnopqrstuvwxyz"[usize::from(*b) % 36])).collect()
+    }
+}
+
+/// The key of a step: what came before, what it is, and all that it depends on.
+pub fn step_key(parent: &Digest, kind: &str, parts: &[&str]) -> Digest {
+    Digest::of(format!("{parent} {kind} {parts:?}").as_bytes())
+}
+
+/// Whether an instruction is counted among a stage's steps.
+fn counts(instruction: &Instruction) -> bool {
+    matches!(instruction, Instruction::Run(_) | Instruction::Copy(_) | Instruction::Add(_) | Instruction::Workdir(_))
+}
+
+fn counts_text(trigger: &str) -> bool {
+    let keyword = trigger.split_whitespace().next().unwrap_or("").to_lowercase();
+    matches!(keyword.as_str(), "run" | "copy" | "add" | "workdir")
+}
