@@ -7,6 +7,7 @@ use crate::sys::OrFault;
 use crate::world::LinuxWorld;
 use cutaway_core::world::Fault;
 use cutaway_core::world::acts::{Protocol, PublishPort};
+use socket2::{Domain, Socket, Type};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
@@ -25,12 +26,14 @@ pub async fn publish(world: &LinuxWorld, act: PublishPort) -> Result<u16, Fault>
     let what = format!("bind {at}/{}", act.protocol.name());
     let (port, task) = match act.protocol {
         Protocol::Tcp => {
-            let listener = TcpListener::bind(at).await.or_fault(what.clone())?;
+            let socket = bind(at, Type::STREAM, 4096).or_fault(what.clone())?;
+            let listener = TcpListener::from_std(socket.into()).or_fault(what.clone())?;
             let port = listener.local_addr().or_fault(what)?.port();
             (port, tokio::task::spawn_local(pass_connections(listener, to)))
         }
         Protocol::Udp => {
-            let socket = UdpSocket::bind(at).await.or_fault(what.clone())?;
+            let socket = bind(at, Type::DGRAM, 0).or_fault(what.clone())?;
+            let socket = UdpSocket::from_std(socket.into()).or_fault(what.clone())?;
             let port = socket.local_addr().or_fault(what)?.port();
             (port, tokio::task::spawn_local(pass_datagrams(Rc::new(socket), to)))
         }
@@ -39,6 +42,22 @@ pub async fn publish(world: &LinuxWorld, act: PublishPort) -> Result<u16, Fault>
     let key = (act.container, act.host, port, act.protocol.name());
     world.ports.borrow_mut().insert(key, task);
     Ok(port)
+}
+
+/// A bound socket; of an IPv6 address only that, as the same port of IPv4 is published beside it.
+fn bind(at: SocketAddr, kind: Type, backlog: i32) -> std::io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(at), kind.nonblocking().cloexec(), None)?;
+    if at.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    if backlog > 0 {
+        socket.set_reuse_address(true)?;
+    }
+    socket.bind(&at.into())?;
+    if backlog > 0 {
+        socket.listen(backlog)?;
+    }
+    Ok(socket)
 }
 
 async fn pass_connections(listener: TcpListener, to: SocketAddr) {

@@ -34,8 +34,14 @@ fn agent() -> &'static Agent {
 
 fn failed(request: &Request, error: &ureq::Error) -> Fault {
     let reason = match error {
-        ureq::Error::HostNotFound => "no such host".to_string(),
-        ureq::Error::Io(e) if e.kind() == io::ErrorKind::ConnectionRefused => "connection refused".to_string(),
+        ureq::Error::HostNotFound => format!("dial tcp: lookup {}: no such host", request.host),
+        ureq::Error::Io(e) if e.kind() == io::ErrorKind::ConnectionRefused => {
+            format!("dial tcp {}: connect: connection refused", request.host)
+        }
+        // The C library's resolver has no error number of its own.
+        ureq::Error::Io(e) if e.to_string().contains("lookup address") => {
+            format!("dial tcp: lookup {}: no such host", request.host)
+        }
         other => other.to_string(),
     };
     Fault::Network { host: request.host.clone(), reason }
