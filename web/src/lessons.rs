@@ -16,7 +16,7 @@ pub struct Props {
     pub on_next: Callback<()>,
 }
 
-#[function_component]
+#[component]
 pub fn Panel(props: &Props) -> Html {
     let Props { lesson, progress, asked, answers, on_answer, on_next } = props;
     let section = |key: String| prose(lesson.text.section(&key).unwrap_or_default());

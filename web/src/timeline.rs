@@ -2,7 +2,8 @@
 
 use cutaway_core::world::{Outcome, Step};
 use std::rc::Rc;
-use web_sys::HtmlInputElement;
+use wasm_bindgen::JsCast;
+use web_sys::{HtmlElement, HtmlInputElement};
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
@@ -47,9 +48,22 @@ pub fn target(steps: &[Rc<Step>], at: usize, go: Go) -> usize {
     }
 }
 
-#[function_component]
+#[component]
 pub fn Timeline(props: &Props) -> Html {
     let Props { steps, at, live, on_go } = props;
+    let list = use_node_ref();
+    // The step that is looked at stays in sight, without moving the page around it.
+    use_effect_with((*at, list.clone()), |(_, list)| {
+        let Some(list) = list.cast::<HtmlElement>() else { return };
+        if let Some(current) =
+            list.query_selector(".current").ok().flatten().and_then(|e| e.dyn_into::<HtmlElement>().ok())
+        {
+            let (top, height) = (current.offset_top(), current.offset_height());
+            if top < list.scroll_top() || top + height > list.scroll_top() + list.client_height() {
+                list.set_scroll_top(top - list.client_height() / 2);
+            }
+        }
+    });
     let last = steps.len();
     let go = |to: Go| on_go.reform(move |_: MouseEvent| to);
     let slide = on_go.reform(|event: InputEvent| {
@@ -72,12 +86,18 @@ pub fn Timeline(props: &Props) -> Html {
                 <output class="count" id="step-count">{ format!("{at} / {last}") }</output>
                 <button type="button" class={classes!("now", (!live).then_some("wanted"))} onclick={go(Go::Now)} disabled={*live}>{"Now"}</button>
             </div>
-            { explanation(current, steps, *at, on_go) }
+            { explanation(current, steps, *at, on_go, &list) }
         </section>
     }
 }
 
-fn explanation(current: Option<&Rc<Step>>, steps: &[Rc<Step>], at: usize, on_go: &Callback<Go>) -> Html {
+fn explanation(
+    current: Option<&Rc<Step>>,
+    steps: &[Rc<Step>],
+    at: usize,
+    on_go: &Callback<Go>,
+    list: &NodeRef,
+) -> Html {
     let Some(step) = current else {
         let text = if steps.is_empty() {
             "Every command is a sequence of steps. They appear here as they happen; go back and forward through them with the arrows."
@@ -91,7 +111,7 @@ fn explanation(current: Option<&Rc<Step>>, steps: &[Rc<Step>], at: usize, on_go:
     let of_command: Vec<&Rc<Step>> = steps[first..].iter().take_while(|s| s.command == step.command).collect();
     html! {
         <div class="explanation">
-            <ol class="steps" aria-label={format!("Steps of {}", step.line)} start={(first + 1).to_string()}>
+            <ol class="steps" ref={list.clone()} aria-label={format!("Steps of {}", step.line)} start={(first + 1).to_string()}>
                 { for of_command.iter().enumerate().map(|(i, s)| {
                     let number = first + i + 1;
                     let failed = matches!(s.outcome, Outcome::Failed(_));

@@ -218,7 +218,10 @@ fn leads(drawing: &Drawing, stage: &Stage, top: f64) -> Vec<Lead> {
             let points = vec![(x, node.y), (x, line.y + NETWORK - 8.0)];
             leads.push(Lead { key: format!("l{}{name}", container.id), kind: "cable", points, label: address.clone() });
         }
-        for (index, port) in container.ports.iter().enumerate() {
+        // A port is published on IPv4 and IPv6 alike: one line stands for both.
+        let mut ports = container.ports.clone();
+        ports.dedup();
+        for (index, port) in ports.iter().enumerate() {
             let x = node.x + node.width - 10.0 - 52.0 * index as f64;
             let points = vec![(x, node.y), (x, top)];
             let label = format!("{}\u{2192}{}", port.host, port.container);
