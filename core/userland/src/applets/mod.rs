@@ -27,7 +27,7 @@ mod http;
 mod ls;
 mod meta;
 mod net;
-mod pattern;
+pub(crate) mod pattern;
 mod process;
 mod resolve;
 mod sed;
