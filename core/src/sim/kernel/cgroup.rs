@@ -258,6 +258,7 @@ impl Kernel {
         let now = self.now();
         let process = self.processes.get_mut(&pid).filter(|p| !p.is_zombie())?;
         process.user_time += time;
+        process.computing = cost.cpu > 0;
         let group = process.cgroup;
         let until = self.cgroups.add_cpu(group, time, now);
         let process = self.processes.get(&pid)?;

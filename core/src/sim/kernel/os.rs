@@ -74,6 +74,7 @@ impl SimOs {
                     k.pass(CALL);
                     if let Ok(process) = k.process_mut(self.pid) {
                         process.system_time += CALL;
+                        process.computing = false;
                     }
                 }
                 if let Poll::Ready(result) = attempt(k, self.pid, cx.waker()) {

@@ -77,6 +77,8 @@ pub(crate) struct Process {
     pub refused: Option<Rc<BTreeMap<String, Errno>>>,
     /// Children are reaped as they end.
     pub auto_reap: bool,
+    /// It gave way in the middle of computing, rather than to wait for something.
+    pub computing: bool,
 }
 
 /// What a process holds at least.
@@ -122,6 +124,7 @@ impl Process {
             oom_score_adj: self.oom_score_adj,
             refused: self.refused.clone(),
             auto_reap: false,
+            computing: false,
         }
     }
 
@@ -201,6 +204,7 @@ impl Kernel {
             oom_score_adj: 0,
             refused: None,
             auto_reap: true,
+            computing: false,
         };
         self.processes.insert(1, process);
         self.cgroups.enter(CgroupId(0));

@@ -3,7 +3,7 @@
 use super::{ExitWatch, Machine, ProcessInfo, PtyMaster, Spawn};
 use crate::sim::kernel::cred::Credentials;
 use crate::sim::kernel::os::SimOs;
-use crate::sim::kernel::proc::{state_letter, sysctl};
+use crate::sim::kernel::proc::{state, sysctl};
 use crate::sim::kernel::process::{Process, State};
 use crate::sim::kernel::state::Kernel;
 use crate::world::LocalFut;
@@ -177,7 +177,7 @@ fn info(k: &Kernel, pid: Pid, p: &Process) -> ProcessInfo {
         gid: p.creds.egid,
         name: p.name.clone(),
         args: p.argv.to_vec(),
-        state: state_letter(k, pid),
+        state: state(p).0,
         tty: tty.map_or_else(|| "?".to_string(), |n| format!("pts/{n}")),
         started: p.started,
         cpu: p.user_time + p.system_time,

@@ -6,7 +6,7 @@ mod network;
 mod pid;
 pub(crate) mod sysctl;
 
-pub(crate) use pid::state_letter;
+pub(crate) use pid::state;
 
 use super::state::Kernel;
 use super::vfs::Jump;

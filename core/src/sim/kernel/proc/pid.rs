@@ -182,20 +182,13 @@ pub(super) fn write(k: &mut Kernel, pid: Pid, file: &str, text: &str) -> Result<
     }
 }
 
-fn state(process: &Process) -> (char, &'static str) {
+/// The letter that `ps` shows, and the word for it.
+pub(crate) fn state(process: &Process) -> (char, &'static str) {
     match process.state {
         State::Zombie(_) => ('Z', "zombie"),
         State::Stopped(_) => ('T', "stopped"),
+        State::Running if process.computing => ('R', "running"),
         State::Held | State::Running => ('S', "sleeping"),
-    }
-}
-
-/// The letter that `ps` shows.
-pub(crate) fn state_letter(k: &Kernel, pid: Pid) -> char {
-    match k.processes.get(&pid) {
-        Some(_) if pid == k.current => 'R',
-        Some(process) => state(process).0,
-        None => 'X',
     }
 }
 
@@ -236,7 +229,7 @@ fn status(k: &Kernel, namespace: u64, process: &Process) -> String {
 /// One line of 52 numbers; what is not modelled is 0.
 fn stat(k: &Kernel, namespace: u64, process: &Process) -> String {
     let host = process.ids.first().map_or(0, |(_, pid)| *pid);
-    let letter = state_letter(k, host);
+    let letter = if host == k.current { 'R' } else { state(process).0 };
     let tty = k.terminals.get(&process.session);
     let tty_nr = tty.and_then(|t| t.index.get()).map_or(0, |n| (136 << 8) + n);
     let foreground = tty.map_or(-1, |t| k.inner_group(namespace, t.foreground.get()));
