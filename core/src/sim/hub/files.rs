@@ -4,6 +4,25 @@ use crate::layer::{Entry, EntryKind};
 use crate::sim::kernel::Machine;
 use std::collections::BTreeMap;
 
+/// The tools of busybox as Debian builds it.
+const APPLETS: &str = "[ [[ acpid adjtimex ar arch arp arping ascii ash awk base64 basename bc blkdiscard blockdev brctl bunzip2 \
+    bzcat bzip2 cal cat chgrp chmod chown chroot chvt clear cmp cp cpio crc32 crond crontab cttyhack cut date dc \
+    dd deallocvt depmod devmem df diff dirname dmesg dnsdomainname dos2unix dpkg dpkg-deb du dumpkmap dumpleases \
+    echo ed egrep env expand expr factor fallocate false fatattr fdisk fgrep find findfs fold free freeramdisk \
+    fsfreeze fstrim ftpget ftpput getopt getty grep groups gunzip gzip halt head hexdump hostid hostname httpd \
+    hwclock i2cdetect i2cdump i2cget i2cset i2ctransfer id ifconfig ifdown ifup init insmod ionice ip ipcalc \
+    ipneigh kill killall klogd last less link linux32 linux64 linuxrc ln loadfont loadkmap logger login logname \
+    logread losetup ls lsmod lsscsi lzcat lzma lzop md5sum mdev microcom mim mkdir mkdosfs mke2fs mkfifo mknod \
+    mkpasswd mkswap mktemp modinfo modprobe more mount mt mv nameif nc netstat nl nologin nproc nsenter nslookup \
+    nuke od openvt partprobe passwd paste patch pidof ping ping6 pivot_root poweroff printf ps pwd rdate readlink \
+    realpath reboot renice reset resume rev rm rmdir rmmod route rpm rpm2cpio run-init run-parts sed seq \
+    setkeycodes setpriv setsid sh sha1sum sha256sum sha3sum sha512sum shred shuf sleep sort ssl_client start-stop- \
+    daemon stat strings stty su sulogin svc svok swapoff swapon switch_root sync sysctl syslogd tac tail tar \
+    taskset tc tee telnet telnetd test tftp time timeout top touch tr traceroute traceroute6 true truncate ts tty \
+    tunctl ubirename udhcpc udhcpd uevent umount uname uncompress unexpand uniq unix2dos unlink unlzma unshare \
+    unxz unzip uptime usleep uudecode uuencode vconfig vi w watch watchdog wc wget which who whoami xargs xxd xz \
+    xzcat yes zcat";
+
 /// Files by path, without a slash at either end. Folders on the way are root's, mode 0755.
 #[derive(Clone, Default)]
 pub struct Files(BTreeMap<String, (Entry, Vec<u8>)>);
@@ -53,10 +72,12 @@ impl Files {
         self.put(Entry::file(path, 0o755, bytes.len() as u64), bytes)
     }
 
-    /// One file for all tools, and a link to it for each, in one folder.
+    /// One file for all tools, and a link to it for each, in one folder. The links are those of the real
+    /// busybox; behind a few of them it says that it does not have that tool.
     pub fn busybox(self, folder: &str) -> Files {
         let files = self.program(&format!("{folder}/busybox"), "busybox");
-        cutaway_userland::names().iter().fold(files, |files, name| files.link(&format!("{folder}/{name}"), "busybox"))
+        let names = cutaway_userland::names().into_iter().chain(APPLETS.split_whitespace());
+        names.fold(files, |files, name| files.link(&format!("{folder}/{name}"), "busybox"))
     }
 
     /// Each tool as a file of its own, as Debian has them.

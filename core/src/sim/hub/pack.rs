@@ -46,7 +46,9 @@ pub fn pack(recipe: &Recipe, base: Option<&Packed>) -> Packed {
             }
             Step::Note(words) => (words.clone(), true),
         };
-        let mut row = json!({ "created": created, "created_by": words, "comment": "buildkit.dockerfile.v0" });
+        // An image that no Dockerfile has made was imported.
+        let comment = if words.is_empty() { "Imported from -" } else { "buildkit.dockerfile.v0" };
+        let mut row = json!({ "created": created, "created_by": words, "comment": comment });
         if empty {
             row["empty_layer"] = json!(true);
         }

@@ -116,7 +116,13 @@ impl Performs<CloneInit> for SimWorld {
             session: true,
             root_of: None,
         };
+        let fresh_network = spawn.network == NamespaceChoice::New;
         let pid = self.adopt(spawn, passed)?;
+        if fresh_network {
+            // As every runtime does: without it a container could not even talk to itself.
+            let ns = self.machine().network_of(pid).during("open network namespace")?;
+            self.machine().set_up(&ns, "lo", true).during("switch on lo")?;
+        }
         let log = (act.stdio.log, self.log_of(&act.container), self.log_path(&act.container));
         let watch = self.machine().watch_exit(pid).ok_or(Fault::errno(Errno::ESRCH, "watch process"))?;
         let once = act.stdio.stdin_once;
