@@ -3,7 +3,7 @@
 
 use crate::cli;
 use crate::engine::{Ctx, execute};
-use crate::sim::kernel::{Runner, SimOs};
+use crate::sim::kernel::{Machine, Runner, SimOs};
 use crate::sim::world::SimWorld;
 use crate::world::{Client, Fault, FileFacts, LocalFut, Stream, Watched, Watcher};
 use cutaway_userland::os::{Disposition, Fd, FileKind, OpenFlags, Os, Signal, Stat, TtyMode, WindowSize};
@@ -44,7 +44,7 @@ async fn docker(station: Rc<Station>, os: SimOs, argv: Vec<String>, env: Vec<(St
     if called == "docker-compose" {
         words.insert(0, "compose".into());
     }
-    let client = Rc::new(Caller::new(os, env));
+    let client = Rc::new(Caller::new(station.world.machine().clone(), os, env));
     match cli::parse(&words) {
         Err(usage) => {
             client.write(usage.stream, usage.text.as_bytes()).await;
@@ -68,6 +68,7 @@ const HEARD: [Signal; 5] = [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT
 /// The side of the one who typed the command.
 #[derive(Clone)]
 struct Caller {
+    machine: Machine,
     os: SimOs,
     env: Rc<Vec<(String, String)>>,
     broken: Rc<Cell<bool>>,
@@ -75,10 +76,20 @@ struct Caller {
 }
 
 impl Caller {
-    fn new(os: SimOs, env: Vec<(String, String)>) -> Caller {
+    fn new(machine: Machine, os: SimOs, env: Vec<(String, String)>) -> Caller {
         // Writing to nobody is told by `broken` instead.
         let _ = os.sigaction(Signal::PIPE, Disposition::Ignore);
-        Caller { os, env: Rc::new(env), broken: Rc::default(), hears: Rc::default() }
+        Caller { machine, os, env: Rc::new(env), broken: Rc::default(), hears: Rc::default() }
+    }
+
+    /// Whether the command still runs. What supervises a container outlives it and has no streams.
+    fn is_there(&self) -> bool {
+        self.machine.process(self.os.pid()).is_some_and(|p| p.state != 'Z')
+    }
+
+    /// Who reaches files: the command, and after its end the machine's first process.
+    fn files(&self) -> SimOs {
+        if self.is_there() { self.os.clone() } else { self.machine.os(Machine::INIT) }
     }
 }
 
@@ -146,7 +157,7 @@ impl Client for Caller {
         let (caller, bytes) = (self.clone(), bytes.to_vec());
         Box::pin(async move {
             let mut rest = bytes.as_slice();
-            while !rest.is_empty() {
+            while !rest.is_empty() && caller.is_there() {
                 match caller.os.write(number(to), rest).await {
                     Ok(count) => rest = &rest[count.min(rest.len())..],
                     Err(Errno::EINTR) => give_way().await,
@@ -164,14 +175,15 @@ impl Client for Caller {
     }
 
     fn read(&self, max: usize) -> LocalFut<Result<Vec<u8>, Fault>> {
-        let os = self.os.clone();
+        let (os, there) = (self.os.clone(), self.is_there());
         Box::pin(async move {
-            loop {
+            while there {
                 match os.read(0, max).await {
                     Err(Errno::EINTR) => give_way().await,
                     other => return other.map_err(fault("read", "standard input")),
                 }
             }
+            Ok(Vec::new())
         })
     }
 
@@ -208,56 +220,58 @@ impl Client for Caller {
     }
 
     fn cwd(&self) -> String {
-        self.os.cwd().unwrap_or_else(|_| "/".into())
+        self.files().cwd().unwrap_or_else(|_| "/".into())
     }
 
     fn uid(&self) -> u32 {
-        let ids = self.os.ids();
+        let ids = self.files().ids();
         ids.euid
     }
 
     fn read_file(&self, path: &str) -> LocalFut<Result<Vec<u8>, Fault>> {
-        let (os, path) = (self.os.clone(), path.to_string());
+        let (os, path) = (self.files(), path.to_string());
         Box::pin(async move { io::read_file(&os, &path).await.map_err(fault("open", &path)) })
     }
 
     fn write_file(&self, path: &str, bytes: &[u8], mode: u32) -> LocalFut<Result<(), Fault>> {
-        let (os, path, bytes) = (self.os.clone(), path.to_string(), bytes.to_vec());
+        let (os, path, bytes) = (self.files(), path.to_string(), bytes.to_vec());
         Box::pin(async move { replace_file(&os, &path, &bytes, mode).await.map_err(fault("open", &path)) })
     }
 
     fn append_file(&self, path: &str, bytes: &[u8]) -> LocalFut<Result<(), Fault>> {
-        let (os, path, bytes) = (self.os.clone(), path.to_string(), bytes.to_vec());
+        let (os, path, bytes) = (self.files(), path.to_string(), bytes.to_vec());
         Box::pin(
             async move { write_to(&os, &path, OpenFlags::APPEND, &bytes, 0o644).await.map_err(fault("open", &path)) },
         )
     }
 
     fn make_directory(&self, path: &str, mode: u32) -> LocalFut<Result<(), Fault>> {
-        let made = self.os.mkdir(path, mode).map_err(fault("mkdir", path));
+        let made = self.files().mkdir(path, mode).map_err(fault("mkdir", path));
         Box::pin(std::future::ready(made))
     }
 
     fn make_symlink(&self, target: &str, path: &str) -> LocalFut<Result<(), Fault>> {
-        let made = self.os.symlink(target, path).map_err(fault("symlink", path));
+        let made = self.files().symlink(target, path).map_err(fault("symlink", path));
         Box::pin(std::future::ready(made))
     }
 
     fn remove_file(&self, path: &str) -> LocalFut<Result<(), Fault>> {
-        let removed = self.os.unlink(path).map_err(fault("remove", path));
+        let removed = self.files().unlink(path).map_err(fault("remove", path));
         Box::pin(std::future::ready(removed))
     }
 
     fn read_directory(&self, path: &str) -> LocalFut<Result<Vec<String>, Fault>> {
-        let read = self.os.read_dir(path).map_err(fault("open", path));
+        let read = self.files().read_dir(path).map_err(fault("open", path));
         Box::pin(std::future::ready(read.map(|all| all.into_iter().map(|entry| entry.name).collect())))
     }
 
     fn facts(&self, path: &str) -> LocalFut<Result<Option<FileFacts>, Fault>> {
-        let found = match self.os.lstat(path) {
-            Ok(stat) if stat.kind == FileKind::Symlink => {
-                self.os.read_link(path).map(|target| Some(facts(&stat, Some(target)))).map_err(fault("readlink", path))
-            }
+        let found = match self.files().lstat(path) {
+            Ok(stat) if stat.kind == FileKind::Symlink => self
+                .files()
+                .read_link(path)
+                .map(|target| Some(facts(&stat, Some(target))))
+                .map_err(fault("readlink", path)),
             Ok(stat) => Ok(Some(facts(&stat, None))),
             Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(None),
             Err(errno) => Err(fault("stat", path)(errno)),
