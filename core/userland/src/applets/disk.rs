@@ -79,7 +79,7 @@ pub async fn df<O: Os>(t: &Tool<O>) -> Ending {
         };
         let used = total.saturating_sub(free);
         let whole = used + available;
-        let percent = if whole == 0 { 0 } else { (used * 100 + whole / 2) / whole };
+        let percent = (used * 100 + whole / 2).checked_div(whole).unwrap_or(0);
         let show = |n: u64| {
             let bytes = n.saturating_mul(block);
             match () {

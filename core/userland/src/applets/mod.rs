@@ -17,6 +17,7 @@ mod bytes;
 mod clock;
 mod columns;
 mod copy;
+mod diff;
 mod disk;
 mod expr;
 mod files;
@@ -83,6 +84,7 @@ applets! {
     "date" => clock::date, "[-uR] [-d TIME] [-r FILE] [+FMT]";
     "dd" => bytes::dd, "[if=FILE] [of=FILE] [bs=N] [count=N] [skip=N] [seek=N] [conv=notrunc|sync]";
     "df" => disk::df, "[-PkmhTai] [FILESYSTEM]...";
+    "diff" => diff::diff, "[-uqrsi] [-U N] [-L LABEL] FILE1 FILE2";
     "dirname" => basics::dirname, "FILENAME";
     "docker-init" => process::docker_init, "[-g] -- COMMAND [ARG]...";
     "du" => disk::du, "[-aHLdclsxhmk] [FILE]...";

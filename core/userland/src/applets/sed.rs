@@ -227,9 +227,12 @@ impl Parser<'_> {
         self.blanks("");
         if self.peek() == Some('\\') {
             self.at += 1;
+            // Blanks behind the backslash belong to the text, unless the line ends there.
+            let from = self.at;
             self.blanks("");
-            if self.peek() == Some('\n') {
-                self.at += 1;
+            match self.peek() {
+                Some('\n') => self.at += 1,
+                _ => self.at = from,
             }
         }
         if self.peek().is_none() {

@@ -87,8 +87,8 @@ fn scale(text: &[u8]) -> usize {
 
 fn month(text: &[u8]) -> usize {
     let text = String::from_utf8_lossy(text.trim_ascii_start()).to_lowercase();
-    let known = |m: &&str| text.starts_with(&m[..3].to_lowercase());
-    super::clock::MONTHS.iter().position(|m| known(&m)).map_or(0, |p| p + 1)
+    let known = |m: &str| text.starts_with(&m[..3].to_lowercase());
+    super::clock::MONTHS.iter().position(|m| known(m)).map_or(0, |p| p + 1)
 }
 
 /// Compares runs of digits as numbers: `v9` comes before `v10`.

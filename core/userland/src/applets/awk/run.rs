@@ -128,7 +128,8 @@ impl<'a, O: Os> Machine<'a, O> {
                 break;
             }
         }
-        if !exited && !(program.rules.is_empty() && program.end.is_empty()) {
+        let reads = !program.rules.is_empty() || !program.end.is_empty();
+        if reads && !exited {
             self.records(program).await?;
         }
         // An `exit` outside of END runs END all the same.
