@@ -18,8 +18,6 @@ pub struct BuildCacheRecord {
     pub kind: String,
     /// The whole stack of layers after the step, the lowest first.
     pub layers: Vec<LayerRef>,
-    /// Whether the step added the last of them.
-    pub adds_layer: bool,
     /// Bytes that the step itself stores.
     pub size: u64,
     pub created: Duration,
@@ -27,7 +25,6 @@ pub struct BuildCacheRecord {
     pub uses: u64,
     /// The cached steps it builds on, by id.
     pub parents: Vec<String>,
-    pub shared: bool,
 }
 
 impl Record for BuildCacheRecord {

@@ -58,7 +58,7 @@ impl<'a, W: World> Board<'a, W> {
     /// The line above all others.
     pub async fn opening(&self) {
         if self.mode == ProgressMode::Plain {
-            self.say("#0 building with \"default\" instance using docker driver\n\n").await;
+            self.say("#0 building with \"default\" instance using docker driver\n").await;
         }
     }
 
@@ -79,7 +79,8 @@ impl<'a, W: World> Board<'a, W> {
             rows.len()
         };
         match self.mode {
-            ProgressMode::Plain => self.say(&format!("#{number} {name}\n")).await,
+            // An empty line stands between two things, not after the last.
+            ProgressMode::Plain => self.say(&format!("\n#{number} {name}\n")).await,
             ProgressMode::Tty => self.draw().await,
             _ => {}
         }
@@ -91,7 +92,7 @@ impl<'a, W: World> Board<'a, W> {
         self.rows.borrow_mut()[vertex.0 - 1].notes.push(text.to_string());
         match self.mode {
             ProgressMode::Plain => self.say(&format!("#{} {text}\n", vertex.0)).await,
-            ProgressMode::Tty => self.draw().await,
+            // Drawn with what comes next.
             _ => {}
         }
     }
@@ -166,7 +167,7 @@ impl<'a, W: World> Board<'a, W> {
 
     async fn ended(&self, vertex: Vertex, text: &str) {
         match self.mode {
-            ProgressMode::Plain => self.say(&format!("#{} {text}\n\n", vertex.0)).await,
+            ProgressMode::Plain => self.say(&format!("#{} {text}\n", vertex.0)).await,
             ProgressMode::Tty => self.draw().await,
             ProgressMode::RawJson => {
                 let line = {
@@ -195,6 +196,13 @@ impl<'a, W: World> Board<'a, W> {
         let last = &row.log[row.log.len().saturating_sub(10)..];
         let log: String = last.iter().map(|line| format!("{line}\n")).collect();
         format!("------\n > {}:\n{log}------\n", row.name)
+    }
+
+    /// What the last program printed, without times.
+    pub fn take_log(&self) -> String {
+        let mut rows = self.rows.borrow_mut();
+        let log = rows.last_mut().map_or_else(Vec::new, |row| std::mem::take(&mut row.log));
+        log.iter().map(|line| format!("{}\n", after_time(line))).collect()
     }
 
     /// Nothing more will be done.

@@ -1,98 +1,59 @@
-//! The cache of build steps: looking at it and emptying it.
+//! Looking at the cache of build steps, and at the builders that there are.
 
 use crate::build::BuildCacheRecord;
 use crate::cli::Invocation;
-use crate::engine::image::{confirm, drop_layers};
 use crate::engine::{Ctx, Error, Result};
-use crate::view::filter::Filters;
-use crate::view::table::align;
+use crate::image::ImageRecord;
+use crate::image::wire::Platform;
+use crate::name::ChainId;
+use crate::view::rows;
+use crate::view::table::{Formatter, align};
 use crate::view::units;
 use crate::world::World;
-use std::time::Duration;
+use serde_json::json;
+use std::collections::BTreeSet;
 
-/// What went from the cache.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CachePruned {
-    pub ids: Vec<String>,
-    pub bytes: u64,
-}
-
-/// Takes steps out of the cache, and with them the layers that no image has. `unused_for` keeps what was used since.
-pub async fn prune_cache<W: World>(ctx: &Ctx<W>, unused_for: Option<Duration>) -> Result<CachePruned> {
-    let mut pruned = CachePruned::default();
-    let now = ctx.world().now();
-    let mut layers = Vec::new();
-    for record in ctx.world().list::<BuildCacheRecord>()? {
-        if unused_for.is_some_and(|time| now.saturating_sub(record.last_used) < time) {
-            continue;
-        }
-        ctx.world().remove::<BuildCacheRecord>(&record.key.to_string())?;
-        pruned.ids.push(record.id);
-        pruned.bytes += record.size;
-        for layer in record.layers {
-            if !layers.contains(&layer) {
-                layers.push(layer);
-            }
-        }
-    }
-    // A layer stands on those below it: the deepest stacks go first.
-    layers.sort_by_key(|l| l.chain);
-    drop_layers(ctx, &layers).await?;
-    Ok(pruned)
-}
-
-pub async fn prune<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
-    let warning = if call.args.flag("all") {
-        "WARNING! This will remove all build cache."
-    } else {
-        "WARNING! This will remove all dangling build cache."
-    };
-    if !call.args.flag("force") && !confirm(ctx, warning).await? {
-        return Ok(0);
-    }
-    let filters = Filters::parse(call.args.values("filter"));
-    let unused = match filters.values("until").last().or(filters.values("unused-for").last()) {
-        Some(text) => Some(crate::cli::parse_duration(text).map_err(Error::Client)?),
-        None => None,
-    };
-    let pruned = prune_cache(ctx, unused).await?;
-    if call.command == "buildx prune" || call.typed.contains("buildx") || call.typed.contains("builder") {
-        let mut rows = String::new();
-        if !pruned.ids.is_empty() {
-            rows.push_str("ID\tRECLAIMABLE\tSIZE\tLAST ACCESSED\n");
-            for id in &pruned.ids {
-                rows.push_str(&format!("{id}*\ttrue\t0B\t\n"));
-            }
-        }
-        let text = format!("{rows}Total:\t{}\n", units::short_size(pruned.bytes));
-        ctx.print(align(&text, 0, 3)).await;
-        return Ok(0);
-    }
-    Ok(0)
-}
-
-pub async fn usage<W: World>(ctx: &Ctx<W>) -> Result<i32> {
+/// `docker builder du`.
+pub async fn usage<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
+    let formatter = Formatter::new(&rows::BUILDER_CACHE, call.args.value("format").unwrap_or(""), false);
+    let formatter = formatter.map_err(Error::Client)?;
     let mut records = ctx.world().list::<BuildCacheRecord>()?;
-    records.sort_by_key(|r| std::cmp::Reverse(r.last_used));
+    records.sort_by_key(|r| (r.size, std::cmp::Reverse(r.last_used)));
+    let images = ctx.world().list::<ImageRecord>()?;
+    let of_images: BTreeSet<ChainId> = images.iter().flat_map(ImageRecord::chains).collect();
     let now = ctx.world().now();
-    let mut text = String::from("ID\tRECLAIMABLE\tSIZE\tLAST ACCESSED\n");
-    let mut total = 0;
+    let (mut shared, mut total) = (0, 0);
+    let mut lines = Vec::new();
     for record in &records {
+        let is_shared = record.layers.last().is_some_and(|l| of_images.contains(&l.chain));
         total += record.size;
-        let size = units::short_size(record.size);
-        text.push_str(&format!("{}*\ttrue\t{size}\t{}\n", record.id, units::ago(record.last_used, now)));
+        shared += if is_shared { record.size } else { 0 };
+        lines.push(json!({
+            // What is not a layer can be written to again.
+            "ID": format!("{}{}", record.id, if record.layers.is_empty() { "*" } else { "" }),
+            "LastAccessed": units::ago(record.last_used, now),
+            "Reclaimable": "true",
+            "Size": format!("{}{}", units::short_size(record.size), if is_shared { "*" } else { "" }),
+        }));
     }
-    let size = units::short_size(total);
-    text = align(&text, 0, 3);
-    ctx.print(format!("{text}Reclaimable:\t{size}\nTotal:\t\t{size}\n")).await;
+    ctx.print(formatter.render(&lines).map_err(Error::Client)?).await;
+    if !formatter.is_table() {
+        return Ok(0);
+    }
+    let size = units::short_size;
+    let mut sums = String::new();
+    if shared > 0 {
+        sums = format!("Shared:\t\t{}\nPrivate:\t{}\n", size(shared), size(total - shared));
+    }
+    ctx.print(format!("{sums}Reclaimable:\t{}\nTotal:\t\t{}\n", size(total), size(total))).await;
     Ok(0)
 }
 
+/// `docker buildx ls`.
 pub async fn list<W: World>(ctx: &Ctx<W>) -> Result<i32> {
-    let architecture = crate::image::wire::Platform::normal("linux", &ctx.world().host().architecture, "");
-    let text = format!(
-        "NAME/NODE\tDRIVER/ENDPOINT\tSTATUS\tBUILDKIT\tPLATFORMS\ndefault*\tdocker\t\t\t\n \\_ default\t \\_ default\trunning\tv0.0.0+unknown\t{architecture}\n"
-    );
-    ctx.print(align(&text, 0, 3)).await;
+    let platform = Platform::normal("linux", &ctx.world().host().architecture, "");
+    let heads = "NAME/NODE\tDRIVER/ENDPOINT\tSTATUS\tBUILDKIT\tPLATFORMS";
+    let row = format!(" \\_ default\t \\_ default\trunning\tv0.0.0+unknown\t{platform}");
+    ctx.print(align(&format!("{heads}\ndefault*\tdocker\t\t\t\n{row}\n"), 0, 3)).await;
     Ok(0)
 }

@@ -6,16 +6,16 @@
 
 mod board;
 mod cache;
+mod classic;
 mod context;
 mod copy;
 mod export;
 mod lint;
 mod options;
+mod record;
 mod run;
 mod solve;
 mod stage;
-
-pub use cache::{CachePruned, prune_cache};
 
 use crate::cli::Invocation;
 use crate::engine::{Ctx, Error, Result};
@@ -25,8 +25,7 @@ use crate::world::World;
 pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Result<i32>> {
     Some(match call.command {
         "image build" | "buildx build" | "builder build" => build(ctx, call).await,
-        "builder prune" | "buildx prune" => cache::prune(ctx, call).await,
-        "builder du" | "buildx du" => cache::usage(ctx).await,
+        "builder du" | "buildx du" => cache::usage(ctx, call).await,
         "builder ls" | "buildx ls" => cache::list(ctx).await,
         _ => return None,
     })
@@ -38,13 +37,24 @@ async fn build<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
     if options.check {
         return check(ctx, &options).await;
     }
-    build_with(ctx, options).await.map(|_| 0)
+    if options.classic {
+        return classic::build(ctx, &options).await;
+    }
+    build_with(ctx, &options).await.map(|_| 0)
+}
+
+/// Builds an image as the flags and words of a `docker build` say; its id.
+///
+/// # Errors
+/// What went wrong has been told when it is [`Error::Status`].
+pub async fn build_image<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<crate::name::Digest> {
+    build_with(ctx, &options::Options::read(ctx, call)?).await
 }
 
 /// Builds an image; its id. What went wrong has been told when this fails.
-async fn build_with<W: World>(ctx: &Ctx<W>, options: options::Options) -> Result<crate::name::Digest> {
+async fn build_with<W: World>(ctx: &Ctx<W>, options: &options::Options) -> Result<crate::name::Digest> {
     let board = board::Board::new(ctx, options.progress);
-    match solve::solve(ctx, &options, &board).await {
+    match solve::solve(ctx, options, &board).await {
         Ok(id) => {
             board.finish().await;
             if options.quiet {

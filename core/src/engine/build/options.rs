@@ -52,9 +52,8 @@ impl Options {
         let args = &call.args;
         let text = |name: &str| args.value(name).filter(|v| !v.is_empty()).map(str::to_string);
         let quiet = args.flag("quiet");
-        let classic = call.command == "image build"
-            && call.typed != "docker buildx build"
-            && ctx.client.env("DOCKER_BUILDKIT").is_some_and(|v| matches!(v.as_str(), "0" | "false"));
+        let buildkit = ctx.client.env("DOCKER_BUILDKIT");
+        let classic = buildkit.is_some_and(|v| matches!(v.as_str(), "0" | "false" | "f"));
         let mut tags = Vec::new();
         for tag in args.values("tag") {
             let reference = Reference::parse(tag).map_err(|e| failed(&format!("invalid tag {tag:?}: {e}")))?;

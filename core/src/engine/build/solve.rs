@@ -6,8 +6,9 @@ use super::copy::takes_context;
 use super::export;
 use super::lint;
 use super::options::Options;
+use super::record::{new_record, note_use};
 use super::stage::{Build, Stage};
-use crate::build::{Ignore, Tree, before, needed, sources};
+use crate::build::{BuildCacheRecord, Ignore, Tree, before, needed, sources};
 use crate::dockerfile::{Dockerfile, ParseError, Vars, excerpt, expand};
 use crate::engine::image::{PullPolicy, ensure_quietly, lookup};
 use crate::engine::{Ctx, Error};
@@ -93,6 +94,7 @@ pub async fn solve<W: World>(ctx: &Ctx<W>, options: &Options, board: &Board<'_, 
     let size = crate::view::units::short_size(source.text.len() as u64 + 37);
     board.note(vertex, &format!("transferring dockerfile: {size} done")).await;
     board.done(vertex).await;
+    keep_source(ctx, "local source for dockerfile", source.text.len() as u64)?;
     let located = |error: ParseError| {
         let at = (error.line, error.last_line);
         Failure::solve(error.to_string()).at(&source, at.0, at.1)
@@ -113,7 +115,11 @@ pub async fn solve<W: World>(ctx: &Ctx<W>, options: &Options, board: &Board<'_, 
     let ignore = load_ignore(ctx, board, &context, name).await?;
     let taken = wanted.iter().flat_map(|i| &file.stages[*i].instructions).any(|l| takes_context(&l.instruction));
     let triggered = bases.values().any(|image| !image.config.on_build.is_empty());
-    let tree = if taken || triggered { context.tree(ctx, &ignore).await? } else { Tree::default() };
+    let mut tree = Tree::default();
+    if taken || triggered {
+        tree = context.tree(ctx, &ignore).await?;
+        keep_source(ctx, "local source for context", tree.files.values().map(|(entry, _)| entry.size).sum())?;
+    }
     let build = Build {
         ctx,
         options,
@@ -147,8 +153,26 @@ pub async fn check<W: World>(ctx: &Ctx<W>, options: &Options) -> Result<(String,
     Ok(lint::report(&file, &source))
 }
 
+/// Notes in the cache that something was sent: the builder keeps it to send less the next time.
+fn keep_source<W: World>(ctx: &Ctx<W>, description: &str, size: u64) -> Result<(), Failure> {
+    let record = BuildCacheRecord {
+        description: description.to_string(),
+        kind: "source.local".into(),
+        size,
+        ..new_record(ctx, Digest::of(description.as_bytes()), Vec::new())
+    };
+    Ok(note_use(ctx, record)?)
+}
+
+/// Notes in the cache that the layers of an image are stood upon.
+fn keep_base<W: World>(ctx: &Ctx<W>, name: &str, image: &ImageRecord) -> Result<(), Failure> {
+    let key = Digest::of(format!("image {}", image.id).as_bytes());
+    let description = format!("pulled from {name}");
+    Ok(note_use(ctx, BuildCacheRecord { description, ..new_record(ctx, key, image.layers.clone()) })?)
+}
+
 /// A stage's base with the global arguments in it.
-fn base_name(file: &Dockerfile, index: usize, globals: &Vars) -> Result<String, ParseError> {
+pub(super) fn base_name(file: &Dockerfile, index: usize, globals: &Vars) -> Result<String, ParseError> {
     let stage = &file.stages[index];
     let wrong = |message: String| ParseError::meaning(stage.first, stage.last, message);
     let name = expand(&stage.base, globals, file.escape).map_err(|e| wrong(e.to_string()))?;
@@ -159,7 +183,7 @@ fn base_name(file: &Dockerfile, index: usize, globals: &Vars) -> Result<String, 
 }
 
 /// The arguments that every build knows.
-fn predefined<W: World>(ctx: &Ctx<W>, options: &Options) -> Result<Vars, Failure> {
+pub(super) fn predefined<W: World>(ctx: &Ctx<W>, options: &Options) -> Result<Vars, Failure> {
     let build = Platform::normal("linux", &ctx.world().host().architecture, "");
     let target = match &options.platform {
         Some(platform) => Platform::parse(platform).map_err(Failure::solve)?,
@@ -178,7 +202,7 @@ fn predefined<W: World>(ctx: &Ctx<W>, options: &Options) -> Result<Vars, Failure
 }
 
 /// Finds out about every image that the stages begin with or copy from; pulls what is not here.
-async fn load_bases<W: World>(
+pub(super) async fn load_bases<W: World>(
     ctx: &Ctx<W>,
     options: &Options,
     board: &Board<'_, W>,
@@ -210,7 +234,9 @@ async fn load_bases<W: World>(
                 None => options.platform.clone(),
             };
             let image = load_base(ctx, options, board, &name, platform.as_deref()).await;
-            bases.insert(name, image.map_err(|f| f.at(source, first, last))?);
+            let image = image.map_err(|f| f.at(source, first, last))?;
+            keep_base(ctx, &name, &image)?;
+            bases.insert(name, image);
         }
     }
     Ok(bases)

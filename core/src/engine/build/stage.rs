@@ -3,6 +3,7 @@
 use super::board::{Board, Vertex};
 use super::context::Source;
 use super::options::Options;
+use super::record::new_record;
 use super::solve::Failure;
 use crate::build::{Applying, BuildCacheRecord, Tree, apply, before};
 use crate::dockerfile::{Dockerfile, Instruction, Located, Vars, expand, expand_for_show};
@@ -116,7 +117,7 @@ impl<W: World> Build<'_, W> {
     }
 
     /// The state that the stage begins with.
-    async fn begin(&self, index: usize) -> Result<Stage, Failure> {
+    pub async fn begin(&self, index: usize) -> Result<Stage, Failure> {
         let definition = &self.file.stages[index];
         let base = expand(&definition.base, &self.globals, self.file.escape).map_err(Failure::solve)?;
         let earlier = before(self.file, index, &base);
@@ -190,7 +191,7 @@ impl<W: World> Build<'_, W> {
         })
     }
 
-    async fn instruction(&self, stage: &mut Stage, located: &Located) -> Result<(), Failure> {
+    pub async fn instruction(&self, stage: &mut Stage, located: &Located) -> Result<(), Failure> {
         match &located.instruction {
             Instruction::Arg(args) => self.declare(stage, args),
             Instruction::Run(step) => self.run_step(stage, step, located).await,
@@ -343,23 +344,15 @@ impl<W: World> Build<'_, W> {
         let size = layer.size;
         stage.layers.push(layer);
         stage.times.push(Some(now));
-        let id = self.cache_id();
-        self.ctx.world().put(&BuildCacheRecord {
-            id: id.clone(),
-            key,
+        let record = BuildCacheRecord {
             description: text.to_string(),
-            kind: "regular".into(),
-            layers: stage.layers.clone(),
-            adds_layer: true,
             size,
-            created: now,
-            last_used: now,
-            uses: 1,
             parents: stage.cached_by.iter().cloned().collect(),
-            shared: false,
-        })?;
+            ..new_record(self.ctx, key, stage.layers.clone())
+        };
+        self.ctx.world().put(&record)?;
         stage.key = key;
-        stage.cached_by = Some(id);
+        stage.cached_by = Some(record.id);
         self.board.done(vertex).await;
         Ok(())
     }
@@ -381,13 +374,6 @@ impl<W: World> Build<'_, W> {
                 Ok(add_layer(self.ctx, "an empty layer", empty.into(), stage.chain(), None).await?)
             }
         }
-    }
-
-    /// 25 letters and digits.
-    fn cache_id(&self) -> String {
-        let mut bytes = [0; 25];
-        self.ctx.world().random(&mut bytes);
-        bytes.iter().map(|b| char::from(b"0123456789abcdefghijklmnopqrstuvwxyz"[usize::from(*b) % 36])).collect()
     }
 }
 

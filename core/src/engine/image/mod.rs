@@ -33,7 +33,7 @@ pub use import::open_error;
 pub use inspect::{inspect_value, template_value};
 pub use layer::add_layer;
 pub use list::{Listed, image_rows, matching};
-pub use prune::{Pruned, confirm, prune_images};
+pub use prune::{Pruned, prune_images};
 pub use push::push_quietly;
 pub use remove::{Removed, remove_image};
 pub use store::{chains_of, drop_layers, keep_image, tag_image};

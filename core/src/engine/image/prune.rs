@@ -3,7 +3,7 @@
 use super::find::references;
 use super::remove::{Removed, containers_of, has_children, remove_image};
 use crate::cli::Invocation;
-use crate::engine::{Ctx, Error, Result};
+use crate::engine::{Ctx, Error, Result, system};
 use crate::image::ImageRecord;
 use crate::name::ChainId;
 use crate::view::filter::Filters;
@@ -35,35 +35,17 @@ impl Pruned {
 pub async fn prune<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
     let all = call.args.flag("all");
     let warning = if all {
-        "WARNING! This will remove all images without at least one container associated to them."
+        "WARNING! This will remove all images without at least one container associated to them.\nAre you sure you want to continue?"
     } else {
-        "WARNING! This will remove all dangling images."
+        "WARNING! This will remove all dangling images.\nAre you sure you want to continue?"
     };
-    if !call.args.flag("force") && !confirm(ctx, warning).await? {
+    if !call.args.flag("force") && !system::confirm(ctx, warning).await {
         return Ok(0);
     }
     let pruned = prune_images(ctx, all, call.args.values("filter")).await?;
     let total = units::size(pruned.bytes);
     ctx.print(format!("{}Total reclaimed space: {total}\n", pruned.text())).await;
     Ok(0)
-}
-
-/// Asks on the terminal; anything but yes is no.
-pub async fn confirm<W: World>(ctx: &Ctx<W>, warning: &str) -> Result<bool> {
-    ctx.print(format!("{warning}\nAre you sure you want to continue? [y/N] ")).await;
-    let mut answer = Vec::new();
-    loop {
-        let some = ctx.client.read(1).await?;
-        if some.is_empty() || some == b"\n" {
-            break;
-        }
-        answer.extend(some);
-    }
-    let answer = String::from_utf8_lossy(&answer).trim().to_lowercase();
-    if !ctx.client.is_tty(crate::world::Stream::In) {
-        ctx.print("\n").await;
-    }
-    Ok(matches!(answer.as_str(), "y" | "yes"))
 }
 
 /// Removes dangling images, with `all` every one that no container uses. Filters are `until=`, `label=`, `label!=`.
