@@ -191,7 +191,7 @@ pub(super) fn chmod(path: &str, mode: u32) -> Result<()> {
 pub(super) fn set_times(path: &str, atime: Option<Duration>, mtime: Option<Duration>) -> Result<()> {
     let path = c_string(path)?;
     let spec = |time: Option<Duration>| match time {
-        Some(t) => libc::timespec { tv_sec: t.as_secs() as libc::time_t, tv_nsec: i64::from(t.subsec_nanos()) as _ },
+        Some(t) => libc::timespec { tv_sec: t.as_secs() as _, tv_nsec: i64::from(t.subsec_nanos()) as _ },
         None => libc::timespec { tv_sec: 0, tv_nsec: libc::UTIME_OMIT },
     };
     let times = [spec(atime), spec(mtime)];

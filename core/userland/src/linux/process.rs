@@ -164,7 +164,7 @@ pub(super) fn sleep(time: Duration) -> Result<()> {
         if rest.is_zero() {
             return Ok(());
         }
-        let seconds = rest.as_secs().min(i32::MAX as u64) as libc::time_t;
+        let seconds = rest.as_secs().min(i32::MAX as u64) as _;
         let raw = libc::timespec { tv_sec: seconds, tv_nsec: i64::from(rest.subsec_nanos()) as _ };
         // SAFETY: `raw` outlives the call; what is left of the time is computed anew.
         let result = check(i64::from(unsafe { libc::nanosleep(&raw, std::ptr::null_mut()) }));
