@@ -19,8 +19,10 @@ Options:
       --seed int    Begin from this number: the same number, the same session (default 1)
 ";
 
-/// Turns of the simulated machine between two looks at the keyboard.
-const BUDGET: u64 = 20_000;
+/// Turns of the simulated machine between two looks at the clock.
+const BUDGET: u64 = 100;
+/// How long a busy machine may run between two looks at the keyboard: `^C` must reach a loop.
+const PORTION: Duration = Duration::from_millis(20);
 
 struct Options {
     seed: u64,
@@ -94,7 +96,7 @@ fn read_script(path: &str) -> io::Result<String> {
 
 fn run_script(config: Config, text: &str, explain: bool) -> i32 {
     let session = Session::new(config);
-    session.run(BUDGET);
+    while session.run(BUDGET) == Activity::Busy {}
     session.take_output();
     let mut told = 0;
     let status = session.script(text, |bytes| {
@@ -167,7 +169,10 @@ fn interact(config: Config, explain: bool) -> io::Result<()> {
         let passed = last.elapsed();
         last += passed;
         session.tick(passed);
-        let activity = session.run(BUDGET);
+        let mut activity = session.run(BUDGET);
+        while activity == Activity::Busy && last.elapsed() < PORTION {
+            activity = session.run(BUDGET);
+        }
         let mut out = io::stdout();
         out.write_all(&session.take_output())?;
         out.flush()?;
