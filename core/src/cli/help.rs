@@ -13,11 +13,16 @@ const PLUGINS: [&str; 2] = ["buildx", "compose"];
 /// The whole help of a command or group, with its last newline.
 pub(super) fn render(definition: &Definition, path: &str) -> String {
     let shown = definition.shown_as(path);
-    let mut text = format!("Usage:  {}\n\n{}\n", definition.usage_line(path), definition.about);
+    let mut text = format!(
+        "Usage:  {}\n\n{}{}\n",
+        definition.usage_line(path),
+        definition.about,
+        definition.long.replace("\\n", "\n")
+    );
     if !definition.aliases.is_empty() {
         text += &format!("\nAliases:\n  {}\n", definition.aliases);
     }
-    let flags: Vec<&Flag> = definition.flags.iter().filter(|f| f.long != "help").collect();
+    let flags: Vec<&Flag> = definition.flags.iter().collect();
     let root = definition.name == "docker";
     // The plugins and most commands list their options first; the root and its kind list commands first.
     let options = |title: &str| match flags.is_empty() {

@@ -17,7 +17,6 @@ pub use complete::complete;
 pub use parse::parse;
 pub use surface::{commands, help_line};
 pub use usage::Usage;
-pub use values::{parse_bytes, parse_duration};
 
 /// The version of Docker's command line that this grammar is of, as `docker --version` tells it.
 pub const DOCKER_VERSION: &str = "28.5.2";

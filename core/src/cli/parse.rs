@@ -6,6 +6,7 @@ use super::args::{Args, Invocation};
 use super::surface::{Definition, Flag, find};
 use super::usage::Usage;
 use super::{DOCKER_VERSION, help, support, values};
+use crate::container::spec::csv;
 use clap::builder::ValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command};
@@ -89,7 +90,7 @@ fn match_words(definition: &Definition, path: &str, words: &[String], stop: bool
     for flag in &definition.flags {
         let Some(given) = matches.remove_many::<String>(flag.long) else { continue };
         let given: Vec<String> = match flag.kind {
-            "strings" => given.flat_map(|v| values::split_csv(&v)).collect(),
+            "strings" => given.flat_map(|v| csv(&v)).collect(),
             _ => given.collect(),
         };
         args.flags.insert(flag.long.to_string(), given);

@@ -34,6 +34,8 @@ pub(super) struct Definition {
     /// What follows the name in a usage line.
     pub usage: &'static str,
     pub about: &'static str,
+    /// What its own help adds to that; `\n` is a line break.
+    pub long: &'static str,
     /// The line under `Aliases:`, or empty.
     pub aliases: &'static str,
     /// The name that help and errors use whatever was typed; empty where that is the typed one.
@@ -62,7 +64,11 @@ impl Definition {
     /// The usage line's text, without `Usage:`.
     pub fn usage_line(&self, path: &str) -> String {
         let shown = self.shown_as(path);
-        if self.usage.is_empty() { shown } else { format!("{shown} {}", self.usage) }
+        if self.usage.is_empty() {
+            return shown;
+        }
+        let usage = self.usage.replace("\\n", "\n").replace("\\t", "\t").replace("{}", &shown);
+        format!("{shown} {usage}")
     }
 }
 
@@ -97,7 +103,10 @@ pub(super) fn children(group: &str) -> Vec<(&'static str, &'static str, bool)> {
     let mut found = Vec::new();
     for (_, paths, body) in blocks() {
         let Some(path) = paths.split(", ").find(|p| group_of(p) == group) else { continue };
-        let about = body.lines().find_map(|l| l.strip_prefix("about ")).unwrap_or("");
+        let line = |key: &str| body.lines().find_map(|l| l.strip_prefix(key));
+        // A plugin's command has another line in the groups of Docker's own client.
+        let own = line("shown ").is_some_and(|shown| shown == path && group != "docker");
+        let about = line("listed ").filter(|_| !own).or_else(|| line("about ")).unwrap_or("");
         let name = path.rsplit_once(' ').map_or(path, |(_, name)| name);
         found.push((name, about, body.lines().any(|l| l == "group")));
     }
@@ -121,6 +130,7 @@ fn read(name: &'static str, paths: &'static str, body: &'static str) -> Definiti
         paths: paths.split(", ").collect(),
         usage: "",
         about: "",
+        long: "",
         aliases: "",
         shown: "",
         group: false,
@@ -134,6 +144,8 @@ fn read(name: &'static str, paths: &'static str, body: &'static str) -> Definiti
         match key {
             "usage" => definition.usage = value,
             "about" => definition.about = value,
+            "long" => definition.long = value,
+            "listed" => {}
             "aliases" => definition.aliases = value,
             "shown" => definition.shown = value,
             "group" => definition.group = true,

@@ -1,7 +1,7 @@
 //! What a flag's value may be, by the type that help shows. Texts of errors are those of Docker's flag types.
 
 use super::surface::Flag;
-use std::time::Duration;
+use crate::container::spec::{self, csv};
 
 type Checked = Result<String, String>;
 
@@ -14,10 +14,10 @@ pub(super) fn check(flag: &Flag, compose: bool, value: &str) -> Checked {
         "uint" | "uint64" => unsigned(value, u64::MAX),
         "uint32" => unsigned(value, u32::MAX.into()),
         "uint16" => unsigned(value, u16::MAX.into()),
-        "bytes" if flag.long == "memory-swap" && value == "-1" => Ok(value.to_string()),
-        "bytes" => parse_bytes(value).map(|_| value.to_string()),
-        "decimal" => decimal(value).map(same),
-        "duration" => parse_duration(value).map(|_| value.to_string()),
+        "bytes" if flag.long == "memory-swap" => spec::parse_signed_bytes(value).map(|_| value.to_string()),
+        "bytes" => spec::parse_bytes(value).map(|_| value.to_string()),
+        "decimal" => spec::parse_nano_cpus(value).map(|_| value.to_string()),
+        "duration" => spec::parse_duration(value).map(|_| value.to_string()),
         "filter" => pair(value, "bad format of filter (expected name=value)").map(same),
         "stringToString" => pair(value, &format!("{value} must be formatted as key=value")).map(same),
         "ulimit" => ulimit(value).map(same),
@@ -31,11 +31,8 @@ pub(super) fn check(flag: &Flag, compose: bool, value: &str) -> Checked {
 }
 
 fn boolean(value: &str) -> Checked {
-    match value {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok("true".into()),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok("false".into()),
-        _ => Err(format!("strconv.ParseBool: parsing {value:?}: invalid syntax")),
-    }
+    let parsed = spec::parse_bool(value).map(|b| b.to_string());
+    parsed.ok_or_else(|| format!("strconv.ParseBool: parsing {value:?}: invalid syntax"))
 }
 
 /// An integer as Go reads it with base 0: decimal, `0x`, `0b`, `0o` or a leading zero for octal.
@@ -73,81 +70,6 @@ fn unsigned(value: &str, limit: u64) -> Checked {
         Some(_) => Err(format!("strconv.ParseUint: parsing {value:?}: value out of range")),
         None => Err(format!("strconv.ParseUint: parsing {value:?}: invalid syntax")),
     }
-}
-
-/// Bytes with a unit of 1024, as `64m`, `1.5GiB` or `512`.
-pub fn parse_bytes(value: &str) -> Result<i64, String> {
-    let bad = || format!("invalid size: '{value}'");
-    let split = value.rfind(|c: char| c.is_ascii_digit() || c == '.').ok_or_else(bad)? + 1;
-    let (number, unit) = value.split_at(split);
-    // One blank may stand between them.
-    let unit = unit.strip_prefix(' ').unwrap_or(unit).to_ascii_lowercase();
-    let number = number.strip_suffix(' ').unwrap_or(number);
-    let unit = match unit.as_bytes() {
-        [] | [b'b'] => 0,
-        [letter] | [letter, b'b'] | [letter, b'i', b'b'] => {
-            1 + b"kmgtp".iter().position(|c| c == letter).ok_or_else(bad)?
-        }
-        _ => return Err(bad()),
-    };
-    let number: f64 = number.parse().map_err(|_| bad())?;
-    if !number.is_finite() || number < 0.0 {
-        return Err(bad());
-    }
-    Ok((number * 1024f64.powi(unit as i32)) as i64)
-}
-
-/// A number of cores, kept as typed.
-fn decimal(value: &str) -> Result<(), String> {
-    let parsed = match value.split_once('/') {
-        Some((a, b)) => a.parse::<f64>().ok().zip(b.parse::<f64>().ok()).filter(|(_, b)| *b != 0.0).map(|(a, b)| a / b),
-        None => value.parse::<f64>().ok(),
-    };
-    let parsed = parsed.filter(|n| n.is_finite() && value.chars().any(|c| c.is_ascii_digit()));
-    let Some(number) = parsed else { return Err(format!("failed to parse {value} as a rational number")) };
-    let nano = number * 1e9;
-    if (nano - nano.round()).abs() > 1e-3 {
-        return Err("value is too precise".into());
-    }
-    Ok(())
-}
-
-/// A Go duration, as `1m30s` or `1.5h`.
-pub fn parse_duration(value: &str) -> Result<Duration, String> {
-    let bad = || format!("time: invalid duration {value:?}");
-    let mut rest = value.strip_prefix(['-', '+']).unwrap_or(value);
-    let negative = value.starts_with('-');
-    if rest == "0" {
-        return Ok(Duration::ZERO);
-    }
-    if rest.is_empty() {
-        return Err(bad());
-    }
-    let mut nanos = 0f64;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
-        let number: f64 = rest[..digits].parse().map_err(|_| bad())?;
-        rest = &rest[digits..];
-        let letters = rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len());
-        let unit = &rest[..letters];
-        rest = &rest[letters..];
-        let scale = match unit {
-            "ns" => 1.0,
-            "us" | "µs" | "μs" => 1e3,
-            "ms" => 1e6,
-            "s" => 1e9,
-            "m" => 60e9,
-            "h" => 3600e9,
-            "" => return Err(format!("time: missing unit in duration {value:?}")),
-            _ => return Err(format!("time: unknown unit {unit:?} in duration {value:?}")),
-        };
-        nanos += number * scale;
-    }
-    if nanos > i64::MAX as f64 {
-        return Err(bad());
-    }
-    // Docker takes negative ones here and refuses them later; none of its flags means anything by them.
-    Ok(if negative { Duration::ZERO } else { Duration::from_nanos(nanos.round() as u64) })
 }
 
 fn pair(value: &str, error: &str) -> Result<(), String> {
@@ -194,23 +116,9 @@ fn ulimit(value: &str) -> Result<(), String> {
     }
 }
 
-/// Values separated by commas, where quotes keep a comma in.
-pub(super) fn split_csv(text: &str) -> Vec<String> {
-    let mut fields = vec![String::new()];
-    let mut quoted = false;
-    for c in text.chars() {
-        match c {
-            '"' => quoted = !quoted,
-            ',' if !quoted => fields.push(String::new()),
-            c => fields.last_mut().expect("there is one").push(c),
-        }
-    }
-    fields
-}
-
 fn mount(value: &str) -> Result<(), String> {
     let (mut kind, mut target, mut source) = ("volume".to_string(), false, false);
-    for field in split_csv(value) {
+    for field in csv(value) {
         let (key, text) = match field.split_once('=') {
             Some((key, text)) => (key.to_ascii_lowercase(), Some(text)),
             None => (field.to_ascii_lowercase(), None),
@@ -229,7 +137,7 @@ fn mount(value: &str) -> Result<(), String> {
                 boolean(text).map_err(|_| format!("invalid value for {key}: {text}"))?;
             }
             "tmpfs-size" => {
-                parse_bytes(text).map_err(|_| format!("invalid value for {key}: {text}"))?;
+                spec::parse_bytes(text).map_err(|_| format!("invalid value for {key}: {text}"))?;
             }
             "consistency" | "bind-propagation" | "bind-recursive" | "volume-subpath" | "volume-label"
             | "volume-driver" | "volume-opt" | "tmpfs-mode" | "image-subpath" => {}
@@ -241,7 +149,7 @@ fn mount(value: &str) -> Result<(), String> {
     }
     let _ = source;
     for (prefix, of) in [("volume-", "volume"), ("bind-", "bind"), ("tmpfs-", "tmpfs")] {
-        let mixed = split_csv(value).iter().any(|f| f.to_ascii_lowercase().starts_with(prefix));
+        let mixed = csv(value).iter().any(|f| f.to_ascii_lowercase().starts_with(prefix));
         if mixed && kind != of {
             return Err(format!("cannot mix '{of}-*' options with mount type '{kind}'"));
         }
@@ -254,7 +162,7 @@ fn network(value: &str) -> Result<(), String> {
         return Ok(());
     }
     let mut named = false;
-    for field in split_csv(value) {
+    for field in csv(value) {
         let Some((key, text)) = field.split_once('=') else { return Err(format!("invalid field {field}")) };
         match key.to_ascii_lowercase().as_str() {
             "name" => named = true,
@@ -272,7 +180,7 @@ fn network(value: &str) -> Result<(), String> {
 }
 
 fn gpus(value: &str) -> Result<(), String> {
-    for field in split_csv(value) {
+    for field in csv(value) {
         let Some((key, text)) = field.split_once('=') else {
             if field != "all" {
                 signed(&field)

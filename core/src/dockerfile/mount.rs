@@ -66,12 +66,9 @@ pub fn parse_mount(text: &str) -> Result<Mount, String> {
         "tmpfs" => MountKind::Tmpfs {
             size: match text_of(&["size"]) {
                 None => None,
-                Some(text) => Some(
-                    crate::cli::parse_bytes(&text)
-                        .ok()
-                        .and_then(|n| u64::try_from(n).ok())
-                        .ok_or(format!("invalid size: {text}"))?,
-                ),
+                Some(text) => {
+                    Some(crate::container::spec::parse_bytes(&text).ok().ok_or(format!("invalid size: {text}"))?)
+                }
             },
         },
         "secret" => {

@@ -294,8 +294,9 @@ fn health(flags: &Flags, rest: &str) -> Result<Health, String> {
     let time = |name: &str| match flags.value(name)? {
         None => Ok(0),
         Some(text) => {
-            let time = crate::cli::parse_duration(&text).map_err(|_| format!("time: invalid duration {text:?}"))?;
-            let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+            let time = crate::container::spec::parse_duration(&text)
+                .map_err(|_| format!("time: invalid duration {text:?}"))?;
+            let nanos = u64::try_from(time).unwrap_or(0);
             if (1..1_000_000).contains(&nanos) {
                 return Err(format!("Interval {name:?} cannot be less than 1ms"));
             }

@@ -1,5 +1,6 @@
 //! Sizes and times as Docker words them. Source: docker/go-units, size.go; Go's time formats.
 
+use crate::container::spec::parse_duration;
 use crate::container::status::human_duration;
 use std::time::Duration;
 
@@ -137,8 +138,8 @@ pub fn parse_moment(text: &str, now: Duration) -> Result<Duration, String> {
     if let Some((seconds, nanos)) = unix(text) {
         return Ok(Duration::new(seconds, nanos));
     }
-    if let Ok(back) = crate::cli::parse_duration(text) {
-        return Ok(now.saturating_sub(back));
+    if let Ok(back) = parse_duration(text) {
+        return Ok(now.saturating_sub(Duration::from_nanos(back.max(0).unsigned_abs())));
     }
     date(text).ok_or_else(|| format!("failed to parse value as time or duration: {text:?}"))
 }

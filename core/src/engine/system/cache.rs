@@ -1,18 +1,21 @@
 //! The build cache: taking steps away that no build needs any more, and showing them.
 
-use super::{Pruned, confirm, total};
+use super::{Pruned, confirm};
 use crate::build::BuildCacheRecord;
-use crate::cli::{Invocation, parse_bytes, parse_duration};
+use crate::cli::Invocation;
+use crate::container::spec::{parse_bytes, parse_duration};
 use crate::engine::{Ctx, Error, Result, image};
 use crate::image::ImageRecord;
 use crate::name::ChainId;
 use crate::view::filter::Filters;
+use crate::view::table::align;
 use crate::view::units;
 use crate::world::World;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+/// `docker builder prune`: what went, in the table that buildx prints.
 pub(super) async fn prune_command<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
     let all = call.args.flag("all");
     let which = if all { "all build cache" } else { "all dangling build cache" };
@@ -22,9 +25,19 @@ pub(super) async fn prune_command<W: World>(ctx: &Ctx<W>, call: &Invocation) -> 
     }
     let limit = call.args.value("max-used-space").or(call.args.value("reserved-space"));
     let keep = limit.map(parse_bytes).transpose().map_err(Error::Client)?;
-    let keep = u64::try_from(keep.unwrap_or(0)).unwrap_or(0);
-    let pruned = prune_cache(ctx, all, &Filters::parse(call.args.values("filter")), keep).await?;
-    ctx.print(pruned.text("Deleted build cache objects") + &total(pruned.reclaimed)).await;
+    let now = ctx.world().now();
+    let before = ctx.world().list::<BuildCacheRecord>()?;
+    let filters = Filters::parse(call.args.values("filter"));
+    let pruned = prune_cache(ctx, all, &filters, keep.unwrap_or(0)).await?;
+    let mut rows = vec!["ID\tRECLAIMABLE\tSIZE\tLAST ACCESSED".to_string()];
+    for step in before.iter().filter(|step| pruned.lines.contains(&step.id)) {
+        // What is not a layer can be written to again.
+        let mark = if step.layers.is_empty() { "*" } else { "" };
+        let (size, used) = (units::size(step.size), units::ago(step.last_used, now));
+        rows.push(format!("{}{mark}\ttrue\t{size}\t{used}", step.id));
+    }
+    let table = if pruned.lines.is_empty() { String::new() } else { align(&rows.join("\n"), 10, 3) + "\n" };
+    ctx.print(format!("{table}Total:\t{}\n", units::size(pruned.reclaimed))).await;
     Ok(0)
 }
 
@@ -41,7 +54,8 @@ pub async fn prune_cache<W: World>(ctx: &Ctx<W>, all: bool, filters: &Filters, k
     let now = ctx.world().now();
     let mut least_age = Duration::ZERO;
     for text in filters.values("until").iter().chain(filters.values("unused-for")) {
-        least_age = parse_duration(text).map_err(Error::Daemon)?;
+        let age = parse_duration(text).map_err(Error::Daemon)?;
+        least_age = Duration::from_nanos(age.max(0).unsigned_abs());
     }
     let mut steps = ctx.world().list::<BuildCacheRecord>()?;
     steps.sort_by_key(|step| step.last_used);
