@@ -8,6 +8,7 @@ use super::vfs::mount::MountTable;
 use cutaway_userland::os::Pid;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::rc::Rc;
 
 pub(crate) struct PidNamespace {
@@ -32,8 +33,8 @@ impl PidNamespace {
         loop {
             let id = self.next;
             self.next = if id + 1 >= LARGEST { 300 } else { id + 1 };
-            if !self.map.contains_key(&id) {
-                self.map.insert(id, host.unwrap_or(id));
+            if let Entry::Vacant(free) = self.map.entry(id) {
+                free.insert(host.unwrap_or(id));
                 return id;
             }
         }

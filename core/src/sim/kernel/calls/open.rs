@@ -32,7 +32,7 @@ impl Kernel {
     }
 
     fn open_file(&mut self, pid: Pid, path: &str, flags: OpenFlags, mode: u32) -> Result<OpenFile> {
-        let follow = !flags.no_follow && !(flags.create && flags.exclusive);
+        let follow = !(flags.no_follow || flags.create && flags.exclusive);
         let place = match self.walk(pid, path, follow)? {
             Found::File(file) => return self.reopen(&file, flags),
             Found::Missing { folder, name } => {
