@@ -27,6 +27,8 @@ mod start_command;
 mod stats;
 mod step;
 mod stop;
+#[cfg(test)]
+mod tests;
 mod top;
 mod update;
 
