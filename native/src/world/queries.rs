@@ -179,6 +179,10 @@ impl Queries for LinuxWorld {
         sys::facts_of(&path).ok().map(|f| f.file_kind())
     }
 
+    fn read_host_file(&self, path: &str) -> Option<Vec<u8>> {
+        fs::read(path).ok()
+    }
+
     fn volume_path(&self, name: &str) -> String {
         self.store.root.join("volumes").join(name).join("_data").display().to_string()
     }

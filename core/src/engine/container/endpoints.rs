@@ -356,7 +356,7 @@ pub async fn disconnect<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, networ
 }
 
 async fn rewrite_files<W: World>(ctx: &Ctx<W>, record: &ContainerRecord) -> Result<()> {
-    let files = files::network_files(ctx, record).await;
+    let files = files::network_files(ctx, record);
     ctx.act("The container's own names and addresses have changed", files).await?;
     Ok(())
 }

@@ -188,7 +188,7 @@ async fn host_side<W: World>(ctx: &Ctx<W>, record: &mut ContainerRecord) -> Resu
         record.config.hostname = other.config.hostname.clone();
         shown = ContainerRecord { id: record.id.clone(), ..other };
     }
-    let files = files::network_files(ctx, &shown).await;
+    let files = files::network_files(ctx, &shown);
     ctx.act("Programs look up names in these files, and each container's are different", files).await?;
     for mount in &record.mounts {
         if mount.kind == MountKind::Bind && ctx.world().host_file(&mount.source).is_none() {

@@ -81,7 +81,7 @@ async fn run<W: World>(ctx: &Ctx<W>, id: &str, spec: &StepSpec, output: &mut dyn
     let who = lookup(&spec.user, &[], &read("/etc/passwd").await, &read("/etc/group").await).map_err(Error::Daemon)?;
     let mut pseudo = plan::for_step(spec, id);
     pseudo.config.hostname = if spec.hostname.is_empty() { "buildkitsandbox".into() } else { spec.hostname.clone() };
-    let files = super::files::network_files(ctx, &pseudo).await;
+    let files = super::files::network_files(ctx, &pseudo);
     ctx.act("Programs look up names in these files", files).await?;
     let namespaces = plan::namespaces(ctx, &pseudo).await?;
     let stdio = Stdio { tty: false, stdin: false, stdin_once: false, log: LogDriver::None };

@@ -23,7 +23,7 @@ fn unless(result: OsResult<()>, fine: &[Errno]) -> OsResult<()> {
 }
 
 impl SimWorld {
-    fn network_of(&self, container: &str) -> Result<NetNsId, Fault> {
+    pub(super) fn network_of(&self, container: &str) -> Result<NetNsId, Fault> {
         let pid = self.init(container)?;
         self.machine().network_of(pid).during("open network namespace")
     }

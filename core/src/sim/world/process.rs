@@ -127,7 +127,10 @@ impl Performs<CloneInit> for SimWorld {
         let watch = self.machine().watch_exit(pid).ok_or(Fault::errno(Errno::ESRCH, "watch process"))?;
         let once = act.stdio.stdin_once;
         let shim = Shim::start(self.machine(), pid, watch, streams, once, Some(log));
-        self.0.kept.borrow_mut().shims.insert(act.container, shim);
+        self.0.kept.borrow_mut().shims.insert(act.container.clone(), shim);
+        // Also where no other network follows, the loopback is there.
+        let network = self.network_of(&act.container)?;
+        self.machine().set_up(&network, "lo", true).during("switch lo on")?;
         Ok(pid)
     }
 }

@@ -137,6 +137,10 @@ impl Queries for SimWorld {
         self.machine().os(Machine::INIT).stat(path).ok().map(|stat| stat.kind)
     }
 
+    fn read_host_file(&self, path: &str) -> Option<Vec<u8>> {
+        self.machine().read_file(Machine::INIT, path).ok()
+    }
+
     fn volume_path(&self, name: &str) -> String {
         volume_path(name)
     }
