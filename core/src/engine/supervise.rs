@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// The first wait before a restart; it doubles each time, up to a minute, and starts anew after a good run.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const GOOD_RUN: Duration = Duration::from_secs(10);
 
 /// What a supervisor tells those of its own process who wait for the container.

@@ -198,6 +198,10 @@ impl Queries for LinuxWorld {
         self.live_pid(container)
     }
 
+    fn is_supervised(&self, container: &str) -> bool {
+        self.is_watched(container)
+    }
+
     fn wait_exit(&self, container: &str) -> LocalFut<Result<Exit, Fault>> {
         let (world, id) = (self.clone(), container.to_string());
         Box::pin(async move { world.exit_of(id).await })

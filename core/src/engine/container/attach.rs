@@ -246,6 +246,7 @@ pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> 
 /// The exit code of a container whose streams have ended; another process may still have to note it.
 async fn code_after<W: World>(ctx: &Ctx<W>, record: &ContainerRecord) -> i32 {
     if let Ok(exit) = ctx.world().wait_exit(&record.id).await {
+        super::wait_stopped(ctx, &record.id, Some(Duration::from_secs(1))).await;
         return exit.code;
     }
     super::wait_stopped(ctx, &record.id, None).await;

@@ -2,9 +2,11 @@
 
 use super::start::{Made, tear_down};
 use crate::container::{ContainerRecord, NameRecord, Status};
+use crate::engine::supervise::LONGEST_WAIT;
 use crate::engine::{Ctx, Error, Result};
 use crate::name::{Found, find_by_prefix};
 use crate::world::{Fault, Kind, World};
+use std::time::Duration;
 
 /// The container that `name` stands for: its full id, its name, or the beginning of its id, in this order.
 ///
@@ -71,11 +73,16 @@ pub fn change<W: World>(
 /// # Errors
 /// Where the record can't be read or written.
 pub async fn heal<W: World>(ctx: &Ctx<W>, record: ContainerRecord) -> Result<ContainerRecord> {
-    let world = ctx.world();
-    let lost = record.is_running() && world.init_pid(&record.id).is_none() && !world.is_supervised(&record.id);
-    if !lost {
+    if !is_lost(ctx, &record) {
         return Ok(record);
     }
+    // A supervisor that is just ending notes the end a moment after it let go of the rest.
+    ctx.world().record_change(Duration::from_millis(200)).await;
+    let record = find_by_id(ctx, &record.id)?;
+    if !is_lost(ctx, &record) {
+        return Ok(record);
+    }
+    let world = ctx.world();
     tear_down(ctx, &record, Made { cgroup: true, process: true }).await;
     let now = world.now();
     let healed = change(ctx, &record.id, |r| {
@@ -90,6 +97,13 @@ pub async fn heal<W: World>(ctx: &Ctx<W>, record: ContainerRecord) -> Result<Con
         }
     })?;
     healed.ok_or_else(|| Error::Daemon(format!("No such container: {}", record.id)))
+}
+
+fn is_lost<W: World>(ctx: &Ctx<W>, record: &ContainerRecord) -> bool {
+    let world = ctx.world();
+    let waits = record.state.status == Status::Restarting
+        && record.state.finished.is_some_and(|end| world.now() < end + LONGEST_WAIT + Duration::from_secs(10));
+    record.is_running() && !waits && world.init_pid(&record.id).is_none() && !world.is_supervised(&record.id)
 }
 
 /// All containers, the newest first, healed.

@@ -1,6 +1,6 @@
 //! `docker logs`: the stored output, from the end or the beginning, and what still comes.
 
-use super::find;
+use super::{find, wait_stopped};
 use crate::cli::Args;
 use crate::container::ContainerRecord;
 use crate::engine::{Ctx, Error, Result};
@@ -66,7 +66,12 @@ pub async fn print_logs<W: World>(
         }
         show(ctx, record, query, prefix, line).await;
     }
-    while query.follow && !ctx.client.broken() && ctx.world().more_logs(&record.id, seen).await {
+    while query.follow && !ctx.client.broken() {
+        if !ctx.world().more_logs(&record.id, seen).await {
+            // Who reads to the end may expect that the container has stopped then.
+            wait_stopped(ctx, &record.id, Some(Duration::from_secs(1))).await;
+            break;
+        }
         let more = ctx.world().logs(&record.id, seen).await?;
         seen += more.len();
         for line in &more {

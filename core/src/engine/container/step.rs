@@ -59,7 +59,8 @@ pub enum StepMount {
 /// # Errors
 /// Where it could not be started, in Docker's words. Nothing is left but the snapshot.
 pub async fn run_step<W: World>(ctx: &Ctx<W>, spec: &StepSpec, output: &mut dyn FnMut(Chunk)) -> Result<Exit> {
-    let id = ctx.new_id();
+    // What belongs to the step goes when its snapshot goes.
+    let id = spec.snapshot.0.clone();
     ctx.act(
         "A step of a build is a container, too, and counted like one",
         CreateCgroup { container: id.clone(), parent: None },
