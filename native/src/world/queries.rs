@@ -199,7 +199,7 @@ impl Queries for LinuxWorld {
     }
 
     fn is_supervised(&self, container: &str) -> bool {
-        self.is_watched(container)
+        state::is_supervised(&self.runtime, container)
     }
 
     fn wait_exit(&self, container: &str) -> LocalFut<Result<Exit, Fault>> {

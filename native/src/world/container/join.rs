@@ -24,11 +24,27 @@ use std::rc::Rc;
 /// Everything that the helper and the new process need, decided before.
 struct Plan {
     target: OwnedFd,
+    namespaces: i32,
     cgroup: Option<OwnedFd>,
     cgroup_files: Vec<PathBuf>,
     masks: Option<CapabilityMasks>,
     filter: Vec<u8>,
     act: ExecIn,
+}
+
+/// The namespaces of a process that are not ours already: joining one's own may be refused.
+fn foreign_namespaces(pid: i32) -> i32 {
+    let kinds = [
+        ("mnt", libc::CLONE_NEWNS),
+        ("pid", libc::CLONE_NEWPID),
+        ("net", libc::CLONE_NEWNET),
+        ("uts", libc::CLONE_NEWUTS),
+        ("ipc", libc::CLONE_NEWIPC),
+        ("cgroup", libc::CLONE_NEWCGROUP),
+    ];
+    let link = |of: &str, name: &str| std::fs::read_link(format!("/proc/{of}/ns/{name}")).ok();
+    let pid = pid.to_string();
+    kinds.iter().filter(|(name, _)| link(&pid, name) != link("self", name)).fold(0, |all, (_, flag)| all | flag)
 }
 
 /// The helper: joins, and starts the process.
@@ -43,13 +59,7 @@ fn help(plan: Plan, streams: [OwnedFd; 3], channel: OwnedFd, report: OwnedFd) ->
             leave(1);
         }
     }
-    let namespaces = libc::CLONE_NEWNS
-        | libc::CLONE_NEWPID
-        | libc::CLONE_NEWNET
-        | libc::CLONE_NEWUTS
-        | libc::CLONE_NEWIPC
-        | libc::CLONE_NEWCGROUP;
-    let started = sys::setns(&plan.target, namespaces).and_then(|()| {
+    let started = sys::setns(&plan.target, plan.namespaces).and_then(|()| {
         // SAFETY: this process is the child of a fork and has one thread.
         unsafe { sys::clone_process(0, plan.cgroup.as_ref().map(AsFd::as_fd), true) }
     });
@@ -161,6 +171,7 @@ impl Performs<ExecIn> for LinuxWorld {
             .map_or_else(|| super::identity::NAMES.iter().map(|n| n.to_string()).collect(), |c| c.bounding.clone());
         let plan = Plan {
             target,
+            namespaces: foreign_namespaces(pid),
             cgroup,
             cgroup_files,
             masks: act.capabilities.as_ref().map(setup::masks).transpose()?,

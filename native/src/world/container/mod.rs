@@ -112,12 +112,6 @@ impl LinuxWorld {
         state.alive().then_some(state.pid)
     }
 
-    /// Whether the process that supervises a container is alive.
-    pub(crate) fn is_watched(&self, id: &str) -> bool {
-        self.running.borrow().contains_key(id)
-            || state::read(&self.runtime, id).is_some_and(|s| state::start_of(s.supervisor).is_some())
-    }
-
     pub(crate) fn pid_of(&self, id: &str) -> Result<i32, Fault> {
         self.live_pid(id).ok_or_else(|| sys::fault(Errno::ESRCH, format!("container {id:.12}")))
     }

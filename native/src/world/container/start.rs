@@ -222,7 +222,8 @@ impl Performs<CloneInit> for LinuxWorld {
             hub.pipes(pipes.stdin, pipes.stdout, pipes.stderr, log);
         }
         self.running.borrow_mut().insert(id.clone(), running.clone());
-        state::write(&self.runtime, &id, &State::of(pid, act.stdio.tty)).or_fault(what)?;
+        state::write(&self.runtime, &id, &State::of(pid, act.stdio.tty)).or_fault(what.clone())?;
+        state::write_supervisor(&self.runtime, &id).or_fault(what)?;
         self.serve_attach(&id, &running);
         let (cgroups, runtime, key) = (self.cgroups.clone(), self.runtime.clone(), id.clone());
         tokio::task::spawn_local(

@@ -56,6 +56,27 @@ pub fn forget(runtime: &Path, id: &str) {
     let _ = fs::remove_dir_all(folder(runtime, id));
 }
 
+/// Notes that this process looks after a container: also between two runs of it, until this process ends.
+pub fn write_supervisor(runtime: &Path, id: &str) -> std::io::Result<()> {
+    let folder = runtime.join("supervisors");
+    fs::create_dir_all(&folder)?;
+    let own = std::process::id() as i32;
+    let text = format!("{own} {}", start_of(own).unwrap_or(0));
+    crate::world::records::replace_file(&folder.join(id), text.as_bytes())
+}
+
+/// Whether a process that looks after the container is alive.
+pub fn is_supervised(runtime: &Path, id: &str) -> bool {
+    let text = fs::read_to_string(runtime.join("supervisors").join(id)).unwrap_or_default();
+    let Some((pid, started)) = text.split_once(' ') else { return false };
+    let started: Option<u64> = started.parse().ok();
+    started.is_some() && pid.parse().ok().and_then(start_of) == started
+}
+
+pub fn forget_supervisor(runtime: &Path, id: &str) {
+    let _ = fs::remove_file(runtime.join("supervisors").join(id));
+}
+
 /// The fields of `/proc/PID/stat` after the name: state, parent, …; as numbered in proc(5), less 3.
 pub fn stat_fields(pid: i32) -> Option<Vec<String>> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -311,6 +311,7 @@ impl Performs<RemoveSnapshot> for LinuxWorld {
     async fn perform(&self, act: RemoveSnapshot) -> Result<(), Fault> {
         let (store, path) = (self.store.clone(), self.store.snapshot(&act.key)?);
         on_worker(move || store.discard(&path)).await?;
+        crate::world::container::state::forget_supervisor(&self.runtime, &act.key.0);
         // The generated files and the log of a container end with its writable layer.
         self.store.discard(&self.store.container(&act.key.0)?)
     }
