@@ -113,7 +113,11 @@ pub async fn id<O: Os>(t: &Tool<O>) -> Ending {
         Some('u') => t.line(uid.to_string()),
         Some('g') => t.line(group(&gid)),
         Some(_) => t.line(groups.iter().map(group).collect::<Vec<_>>().join(" ")),
-        None => t.line(describe(&users, &o, uid, gid, &groups, (ids.uid, ids.euid))),
+        None => {
+            // A process without supplementary groups shows none; a user that was asked for always does.
+            let groups = if ids.groups.is_empty() && o.rest.is_empty() { Vec::new() } else { groups };
+            t.line(describe(&users, &o, uid, gid, &groups, (ids.uid, ids.euid)));
+        }
     }
     Ok(0)
 }
@@ -126,8 +130,7 @@ fn describe(users: &Users, o: &Options, uid: u32, gid: u32, groups: &[u32], real
         line += " ";
         line += &named("euid", real.1, users.user_name(real.1));
     }
-    // A process without supplementary groups shows none; a user that was asked for always does.
-    if groups.len() > 1 || !o.rest.is_empty() {
+    if !groups.is_empty() {
         let names = groups.iter().map(|g| match users.group_name(*g) {
             Some(name) => format!("{g}({name})"),
             None => g.to_string(),
