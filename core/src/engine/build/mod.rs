@@ -17,6 +17,9 @@ mod run;
 mod solve;
 mod stage;
 
+#[cfg(test)]
+mod tests;
+
 use crate::cli::Invocation;
 use crate::engine::{Ctx, Error, Result};
 use crate::world::World;

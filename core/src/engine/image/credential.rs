@@ -86,16 +86,15 @@ async fn check<W: World>(ctx: &Ctx<W>, credential: &CredentialRecord) -> Result<
                 request = Request::new("GET", host, scheme == "https", &format!("/{path}{service}"))
                     .with_header("Authorization", &basic);
             }
+            (401, _) => break,
             _ => {
-                return Err(Error::Daemon(format!(
-                    "login attempt to {} failed with status: {}",
-                    request.url(),
-                    RemoteError::of(&response).text()
-                )));
+                let reason = RemoteError::of(&response).text();
+                return Err(Error::Daemon(format!("login attempt to {} failed: {reason}", request.url())));
             }
         }
     }
-    Err(Error::Daemon("unauthorized: incorrect username or password".into()))
+    let url = Request::new("GET", &credential.host, tls, "/v2/").url();
+    Err(Error::Daemon(format!("Get {url:?}: unauthorized: incorrect username or password")))
 }
 
 pub async fn logout<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {

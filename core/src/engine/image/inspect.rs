@@ -2,7 +2,7 @@
 
 use super::find::references;
 use crate::engine::{Ctx, Result};
-use crate::image::wire::{HealthcheckJson, RunConfig, rfc3339};
+use crate::image::wire::{RunConfig, rfc3339};
 use crate::image::{ImageConfig, ImageRecord};
 use crate::world::World;
 use serde_json::{Map, Value, json};
@@ -17,17 +17,16 @@ pub fn inspect_value<W: World>(ctx: &Ctx<W>, image: &ImageRecord) -> Result<Valu
     Ok(Value::Object(value))
 }
 
-/// The same for templates: with every field there, in the order of Docker's types.
+/// The same for templates: in the order of Docker's types, with what is empty left out.
 pub fn template_value<W: World>(ctx: &Ctx<W>, image: &ImageRecord) -> Result<Value> {
     let mut value = Map::new();
     for (key, field) in head(ctx, image)? {
         let is_author = key == "Author";
         value.insert(key, field);
         if is_author {
-            value.insert("Config".into(), full_config(&image.config));
+            value.insert("Config".into(), json!(RunConfig::of(&image.config)));
         }
     }
-    value.entry("Variant").or_insert(json!(""));
     Ok(Value::Object(value))
 }
 
@@ -104,28 +103,4 @@ fn sorted_config(config: &ImageConfig) -> Value {
     }
     all.sort_keys();
     Value::Object(all)
-}
-
-/// Every field, in the order of the OCI type.
-fn full_config(config: &ImageConfig) -> Value {
-    let keys = |set: &std::collections::BTreeSet<String>| match set.is_empty() {
-        true => Value::Null,
-        false => Value::Object(set.iter().map(|k| (k.clone(), json!({}))).collect()),
-    };
-    let list = |items: &[String]| if items.is_empty() { Value::Null } else { json!(items) };
-    json!({
-        "User": config.user,
-        "ExposedPorts": keys(&config.exposed_ports),
-        "Env": list(&config.env),
-        "Entrypoint": config.entrypoint,
-        "Cmd": config.cmd,
-        "Volumes": keys(&config.volumes),
-        "WorkingDir": config.working_dir,
-        "Labels": config.labels,
-        "StopSignal": config.stop_signal.clone().unwrap_or_default(),
-        "ArgsEscaped": config.args_escaped,
-        "Healthcheck": config.healthcheck.as_ref().map(HealthcheckJson::of),
-        "OnBuild": list(&config.on_build),
-        "Shell": config.shell,
-    })
 }

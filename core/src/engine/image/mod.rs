@@ -38,6 +38,9 @@ pub use push::push_quietly;
 pub use remove::{Removed, remove_image};
 pub use store::{chains_of, drop_layers, keep_image, tag_image};
 
+#[cfg(test)]
+mod tests;
+
 use crate::cli::Invocation;
 use crate::engine::{Ctx, Result, container};
 use crate::world::World;

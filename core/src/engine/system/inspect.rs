@@ -64,9 +64,11 @@ const OPTIONAL: &[(&str, Zero)] = &[
     ("Tmpfs", Zero::Map),
     ("Ulimits", Zero::Slice),
     ("UsageData", Zero::Pointer),
+    ("User", Zero::Text),
     ("Variant", Zero::Text),
     ("Volumes", Zero::Map),
     ("VolumesFrom", Zero::Slice),
+    ("WorkingDir", Zero::Text),
 ];
 
 /// How `inspect` templates see their dot.

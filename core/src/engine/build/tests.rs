@@ -1,0 +1,132 @@
+//! Builds from beginning to end, on the simulated machine.
+
+use crate::sim::session::{Config, Session};
+
+/// What a script of the simulated host prints, both streams together.
+fn shell(script: &str) -> String {
+    let session = Session::new(Config::default());
+    let mut seen = Vec::new();
+    session.script(&format!("{{ {script}\n}} 2>&1"), |bytes| seen.extend_from_slice(bytes));
+    String::from_utf8_lossy(&seen).into_owned()
+}
+
+/// Builds a Dockerfile in a folder with a few files, then runs a command; what the last one prints.
+fn built(dockerfile: &str, after: &str) -> String {
+    shell(&format!(
+        "mkdir ctx; cd ctx; mkdir src; echo one > src/one; echo two > src/two; echo k > keep.log; echo x > a.log\n\
+         printf '*.log\\n!keep.log\\n' > .dockerignore; printf '{dockerfile}' > Dockerfile\n\
+         docker build -q -t it . > /dev/null && {after}"
+    ))
+}
+
+#[test]
+fn what_instructions_leave() {
+    for (dockerfile, after, expected) in [
+        (
+            "FROM busybox\\nCOPY . /all\\n",
+            "docker run --rm it ls -A /all",
+            ".dockerignore\nDockerfile\nkeep.log\nsrc\n",
+        ),
+        (
+            "FROM busybox\\nCOPY src/one /x/y/z\\nCOPY src /d\\nCOPY src/* /e/\\n",
+            "docker run --rm it cat /x/y/z /d/two /e/one",
+            "one\ntwo\none\n",
+        ),
+        ("FROM busybox\\nCOPY src/one /bin\\n", "docker run --rm it cat /bin/one", "one\n"),
+        ("FROM busybox\\nCOPY --parents src/one /p/\\n", "docker run --rm it cat /p/src/one", "one\n"),
+        ("FROM busybox\\nCOPY --exclude=two src /p\\n", "docker run --rm it ls /p", "one\n"),
+        ("FROM busybox\\nARG V=1\\nENV E=$V\\nRUN echo $V-$E > /v\\n", "docker run --rm it cat /v", "1-1\n"),
+        ("FROM busybox\\nWORKDIR /a\\nWORKDIR b\\nRUN pwd > p\\n", "docker run --rm it cat /a/b/p", "/a/b\n"),
+        ("FROM busybox\\nUSER nobody\\nRUN id -un > /tmp/w\\n", "docker run --rm it cat /tmp/w", "nobody\n"),
+        (
+            "FROM busybox\\nRUN rm /etc/passwd\\n",
+            "docker run --rm it ls /etc/passwd",
+            "ls: /etc/passwd: No such file or directory\n",
+        ),
+        (
+            "FROM busybox AS a\\nRUN echo art > /art\\nFROM busybox AS unused\\nRUN exit 1\\nFROM busybox\\nCOPY --from=a /art /\\n",
+            "docker run --rm it cat /art",
+            "art\n",
+        ),
+        (
+            "FROM busybox\\nCOPY --from=alpine /etc/alpine-release /r\\nRUN test -s /r && echo there > /s\\n",
+            "docker run --rm it cat /s",
+            "there\n",
+        ),
+        (
+            "FROM busybox\\nRUN <<EOF\\necho 1 > /h\\necho 2 >> /h\\nEOF\\nCOPY <<EOF /i\\ninline\\nEOF\\n",
+            "docker run --rm it cat /h /i",
+            "1\n2\ninline\n",
+        ),
+        (
+            "FROM scratch\\nCOPY keep.log /k\\n",
+            "docker image inspect -f \"{{len .RootFS.Layers}} {{json .Config.Cmd}}\" it",
+            "1 null\n",
+        ),
+        ("FROM busybox\\nRUN true\\n", "docker image inspect -f \"{{len .RootFS.Layers}}\" it", "2\n"),
+        (
+            "FROM busybox\\nRUN --mount=type=cache,target=/c echo a >> /c/f\\nRUN --mount=type=cache,target=/c cat /c/f > /f\\n",
+            "docker run --rm it sh -c \"cat /f; ls -d /c\"",
+            "a\n/c\n",
+        ),
+        (
+            "FROM busybox\\nRUN --mount=type=bind,source=src,target=/m cat /m/one > /f\\n",
+            "docker run --rm it cat /f",
+            "one\n",
+        ),
+        (
+            "FROM busybox\\nENTRYPOINT [\"echo\",\"e\"]\\nCMD [\"c\"]\\n",
+            "docker run --rm it; docker run --rm it d",
+            "e c\ne d\n",
+        ),
+    ] {
+        assert_eq!(built(dockerfile, after), expected, "{dockerfile}");
+    }
+}
+
+#[test]
+fn the_same_build_is_the_same_image() {
+    let script = "mkdir c; cd c; printf 'FROM busybox\\nCOPY f /f\\nRUN date > /d\\nCMD [\"x\"]\\n' > Dockerfile; echo 1 > f\n\
+                  docker build -q . > a; sleep 5; docker build -q . > b; cmp a b && echo same\n\
+                  docker build -q --no-cache . > c; cmp -s a c || echo anew\n\
+                  echo 2 > f; docker build -q . > d; cmp -s a d || echo changed\n\
+                  touch f; echo 1 > f; docker build -q . > e; docker build . 2>&1 | grep -c CACHED";
+    assert_eq!(shell(script), "same\nanew\nchanged\n2\n");
+}
+
+#[test]
+fn progress_on_a_pipe() {
+    let script = "mkdir c; cd c; printf 'FROM busybox AS base\\nRUN echo hi\\nFROM base\\nLABEL a=b\\n' > Dockerfile\n\
+                  docker pull -q busybox > /dev/null; docker build -t x . 2>&1 | sed -E 's/[0-9a-f]{64}/ID/; s/[0-9]+B/NB/; s/[0-9]+\\.[0-9]+/T/'";
+    assert_eq!(
+        shell(script),
+        "#0 building with \"default\" instance using docker driver\n\
+         \n#1 [internal] load build definition from Dockerfile\n#1 transferring dockerfile: NB done\n#1 DONE Ts\n\
+         \n#2 [internal] load metadata for docker.io/library/busybox:latest\n#2 DONE Ts\n\
+         \n#3 [internal] load .dockerignore\n#3 transferring context: NB done\n#3 DONE Ts\n\
+         \n#4 [base 1/2] FROM docker.io/library/busybox:latest\n#4 DONE Ts\n\
+         \n#5 [base 2/2] RUN echo hi\n#5 T hi\n#5 DONE Ts\n\
+         \n#6 exporting to image\n#6 exporting layers done\n#6 writing image sha256:ID done\n#6 naming to docker.io/library/x done\n#6 DONE Ts\n"
+    );
+}
+
+#[test]
+fn failures_leave_nothing() {
+    let script = "docker pull -q busybox > /dev/null\n\
+                  printf 'FROM busybox\\nRUN echo out; exit 3\\n' | docker build -q -; echo $?\n\
+                  printf 'FROM busybox\\nCOPY x /\\n' | docker build -q - 2>&1 | grep -o '\"/x\": not found'\n\
+                  printf 'FROM nosuch\\n' | docker build -q - 2>&1 | tail -1\n\
+                  printf 'FROM busybox\\nADD x\\n' | docker build -q - 2>&1 | tail -1\n\
+                  docker build -q nosuch; docker build -q -f no . ; docker images -aq | wc -l; docker ps -aq | wc -l; docker volume ls -q | wc -l";
+    assert_eq!(
+        shell(script),
+        "Dockerfile:2\n--------------------\n   1 |     FROM busybox\n   2 | >>> RUN echo out; exit 3\n   3 |     \n--------------------\n\
+         ERROR: failed to build: failed to solve: process \"/bin/sh -c echo out; exit 3\" did not complete successfully: exit code: 3\n1\n\
+         \"/x\": not found\n\
+         ERROR: failed to build: failed to solve: nosuch: failed to resolve source metadata for docker.io/library/nosuch:latest: pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed\n\
+         ERROR: failed to build: failed to solve: dockerfile parse error on line 2: ADD requires at least two arguments, but only one was provided. Destination could not be determined\n\
+         ERROR: unable to prepare context: path \"nosuch\" not found\n\
+         ERROR: failed to build: failed to solve: failed to read dockerfile: open no: no such file or directory\n\
+         1\n0\n0\n"
+    );
+}

@@ -1,0 +1,82 @@
+//! Image commands from beginning to end, on the simulated machine.
+
+use crate::sim::session::{Config, Session};
+
+/// What a script of the simulated host prints, both streams together.
+fn shell(script: &str) -> String {
+    let session = Session::new(Config::default());
+    let mut seen = Vec::new();
+    session.script(&format!("{{ {script}\n}} 2>&1"), |bytes| seen.extend_from_slice(bytes));
+    String::from_utf8_lossy(&seen).into_owned()
+}
+
+#[test]
+fn names_come_and_go() {
+    let script = "docker pull -q busybox\n\
+        docker tag busybox team/app:1; docker tag busybox team/app\n\
+        docker images --format '{{.Repository}}:{{.Tag}}'\n\
+        docker rmi team/app:1 team/app; docker rmi team/app:1\n\
+        docker create --name user busybox true > /dev/null; docker rmi busybox 2>&1 | sed -E 's/[0-9a-f]{12}/ID/g'\n\
+        docker rm user > /dev/null; docker rmi busybox | sed -E 's/[0-9a-f]{64}/ID/'; docker images -aq | wc -l";
+    assert_eq!(
+        shell(script),
+        "docker.io/library/busybox:latest\nbusybox:latest\nteam/app:1\nteam/app:latest\n\
+         Untagged: team/app:1\nUntagged: team/app:latest\nError response from daemon: No such image: team/app:1\n\
+         Error response from daemon: conflict: unable to remove repository reference \"busybox\" (must force) - container ID is using its referenced image ID\n\
+         Untagged: busybox:latest\nUntagged: busybox@sha256:ID\nDeleted: sha256:ID\nDeleted: sha256:ID\n0\n"
+    );
+}
+
+#[test]
+fn an_image_removed_by_force_still_serves_its_container() {
+    let script = "docker pull -q busybox > /dev/null; docker create --name user busybox echo alive > /dev/null\n\
+        docker rmi -f busybox > /dev/null; docker images -q | wc -l; docker start -a user; docker rm user";
+    assert_eq!(shell(script), "0\nalive\nuser\n");
+}
+
+#[test]
+fn saved_and_loaded() {
+    let script = "docker pull -q busybox > /dev/null; docker tag busybox a/b:1\n\
+        printf 'FROM busybox\\nRUN echo 1 > /one\\n' | docker build -q -t two - > /dev/null\n\
+        docker save -o all.tar a/b:1 two; docker save two > again.tar; docker save two | cmp - again.tar && echo same\n\
+        docker rmi -f a/b:1 two busybox > /dev/null; docker load -i all.tar; docker run --rm two cat /one\n\
+        docker history --format '{{.CreatedBy}}' two | head -1; tar tf all.tar | grep -v blobs\n\
+        echo new > bad.tar; docker load -i bad.tar; docker load -i nosuch; docker save nosuch -o x.tar";
+    assert_eq!(
+        shell(script),
+        "same\nLoaded image: a/b:1\nLoaded image: two:latest\n1\nRUN /bin/sh -c echo 1 > /one # buildkit\n\
+         index.json\nmanifest.json\noci-layout\nrepositories\n\
+         unexpected EOF\nopen nosuch: no such file or directory\nError response from daemon: No such image: nosuch\n"
+    );
+}
+
+#[test]
+fn to_a_registry_and_back() {
+    let script = "docker run -d -p 5000:5000 --name registry registry:2 > /dev/null 2>&1; sleep 1; docker pull -q busybox > /dev/null\n\
+        docker tag busybox localhost:5000/t/a:1; docker push localhost:5000/t/a:1 | sed -E 's/[0-9a-f]{64}/ID/; s/^[0-9a-f]{12}/ID/; s/size: .*/size: N/'\n\
+        docker push -q localhost:5000/t/a:1; docker rmi -f localhost:5000/t/a:1 busybox > /dev/null\n\
+        docker run --rm localhost:5000/t/a:1 echo pulled 2> /dev/null; docker pull -q -a localhost:5000/t/a\n\
+        docker pull localhost:5000/t/a:2; docker push localhost:5000/x/y";
+    assert_eq!(
+        shell(script),
+        "The push refers to repository [localhost:5000/t/a]\nID: Preparing\nID: Pushed\n1: digest: sha256:ID size: N\n\
+         localhost:5000/t/a:1\npulled\nlocalhost:5000/t/a\n\
+         Error response from daemon: manifest for localhost:5000/t/a:2 not found: manifest unknown: manifest unknown\n\
+         Using default tag: latest\nThe push refers to repository [localhost:5000/x/y]\n\
+         An image does not exist locally with the tag: localhost:5000/x/y\n"
+    );
+}
+
+#[test]
+fn committed_and_imported() {
+    let script = "docker run --name wk busybox sh -c 'echo n > /n; rm /etc/group' 2> /dev/null\n\
+        docker commit -m by-hand -a me -c 'CMD [\"cat\",\"/n\"]' wk snap:1 | cut -c1-7; docker run --rm snap:1\n\
+        docker image inspect -f '{{.Comment}} {{.Author}} {{len .RootFS.Layers}}' snap:1\n\
+        docker export wk | docker import -c 'CMD cat /n' -m text - flat | cut -c1-7; docker run --rm flat\n\
+        docker history --format '{{.Comment}}' flat; docker commit -c 'RUN x' wk; docker commit nosuch";
+    assert_eq!(
+        shell(script),
+        "sha256:\nn\nby-hand me 2\nsha256:\nn\ntext\nError response from daemon: run is not a valid change command\n\
+         Error response from daemon: No such container: nosuch\n"
+    );
+}
