@@ -76,7 +76,7 @@ fn body(heredoc: &mut Heredoc, physical: &[&str], mut at: usize, first: usize) -
         heredoc.content.push_str(heredoc.line(line));
         heredoc.content.push('\n');
     }
-    Err(ParseError::meaning(first, first, format!("unterminated heredoc")))
+    Err(ParseError::meaning(first, first, "unterminated heredoc"))
 }
 
 fn takes_heredocs(line: &Line) -> bool {

@@ -49,7 +49,7 @@ pub fn parse_mount(text: &str) -> Result<Mount, String> {
     let target = text_of(&["target", "dst", "destination"]).unwrap_or_default();
     let source = text_of(&["source", "src"]).unwrap_or_default();
     if target.is_empty() && matches!(kind.as_str(), "bind" | "cache" | "tmpfs") {
-        return Err(format!("invalid mount target \"\""));
+        return Err("invalid mount target \"\"".into());
     }
     let read_only = on(&["ro", "readonly"]) || (kind == "bind" && !on(&["rw", "readwrite"]));
     let (uid, gid) = (number("uid", 10, 0)?, number("gid", 10, 0)?);

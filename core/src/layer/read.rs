@@ -24,10 +24,8 @@ pub fn read_tar<R: Read>(
     let broken = |e: io::Error| malformed(what, &e);
     let mut archive = tar::Archive::new(source);
     let mut guard = Guard::default();
-    let mut number = 0;
-    for raw in archive.entries().map_err(broken)? {
+    for (number, raw) in (1..).zip(archive.entries().map_err(broken)?) {
         let mut raw = raw.map_err(broken)?;
-        number += 1;
         let place = Place { number, offset: raw.raw_header_position() };
         if let Some(entry) = check(&mut raw, &mut guard, place, what)? {
             let left = entry.size;

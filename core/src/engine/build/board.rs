@@ -90,10 +90,9 @@ impl<'a, W: World> Board<'a, W> {
     /// A line about it, as `transferring context: 2B done`.
     pub async fn note(&self, vertex: Vertex, text: &str) {
         self.rows.borrow_mut()[vertex.0 - 1].notes.push(text.to_string());
-        match self.mode {
-            ProgressMode::Plain => self.say(&format!("#{} {text}\n", vertex.0)).await,
-            // Drawn with what comes next.
-            _ => {}
+        // On a terminal it is drawn with what comes next.
+        if self.mode == ProgressMode::Plain {
+            self.say(&format!("#{} {text}\n", vertex.0)).await;
         }
     }
 

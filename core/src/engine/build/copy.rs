@@ -2,16 +2,14 @@
 
 use super::context::{download, is_archive, read};
 use super::solve::Failure;
-use super::stage::{Build, Stage, step_key};
+use super::stage::{Build, Stage};
+use super::step::step_key;
 use crate::build::{Contents, Picked, Selection, Tree, digest_of, joined};
-use crate::container::users;
 use crate::dockerfile::{Copying, Instruction, Located, Source, expand_keeping_quotes};
-use crate::layer::{Entry, EntryKind, TarWriter, entries};
+use crate::layer::{Entry, EntryKind, entries};
 use crate::name::{ChainId, Digest};
 use crate::world::World;
-use crate::world::acts::{ImportTree, SnapshotKey};
-use cutaway_userland::os::FileKind;
-use std::collections::BTreeMap;
+use crate::world::acts::SnapshotKey;
 use std::rc::Rc;
 
 /// Whether an instruction takes files of the context.
@@ -28,9 +26,9 @@ pub fn takes_context(instruction: &Instruction) -> bool {
 }
 
 /// One source with its contents read.
-struct Loaded {
-    files: Vec<(Picked, Rc<[u8]>)>,
-    single_file: bool,
+pub struct Loaded {
+    pub files: Vec<(Picked, Rc<[u8]>)>,
+    pub single_file: bool,
     /// The files are an archive's, not the archive.
     unpacked: bool,
 }
@@ -63,7 +61,7 @@ impl<W: World> Build<'_, W> {
         parts.push(stage.applying.config.working_dir.clone());
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         let key = step_key(&stage.key, if add { "add" } else { "copy" }, &parts);
-        if self.from_cache(stage, key, vertex).await? {
+        if self.take_cached(stage, key, vertex).await? {
             stage.told(told, false);
             return Ok(());
         }
@@ -232,105 +230,6 @@ impl<W: World> Build<'_, W> {
         }
         Ok(Tree::from_entries(all))
     }
-
-    /// Puts the files where the target says.
-    async fn place(
-        &self,
-        stage: &Stage,
-        snapshot: &SnapshotKey,
-        copying: &Copying,
-        loaded: Vec<Loaded>,
-    ) -> Result<(), Failure> {
-        let target = joined(&stage.applying.config.working_dir, &copying.target);
-        let target_kind = self.ctx.world().snapshot_file(snapshot, &target).await?;
-        let is_folder = copying.target.ends_with('/')
-            || copying.target.ends_with("/.")
-            || copying.target == "."
-            || target_kind == Some(FileKind::Directory)
-            || loaded.len() > 1
-            || loaded.iter().any(|one| !one.single_file);
-        let owner = match &copying.chown {
-            Some(text) => Some(self.owner(snapshot, text).await?),
-            None => None,
-        };
-        let inside = target.trim_start_matches('/').to_string();
-        let mut files: BTreeMap<String, (Entry, Rc<[u8]>)> = BTreeMap::new();
-        let folder =
-            if is_folder { inside.clone() } else { inside.rfind('/').map_or("", |i| &inside[..i]).to_string() };
-        self.missing_folders(snapshot, &folder, owner, &mut files).await?;
-        for one in loaded {
-            for (file, bytes) in one.files {
-                let path = match (is_folder, inside.is_empty()) {
-                    (false, _) => inside.clone(),
-                    (true, true) => file.to.clone(),
-                    (true, false) => format!("{inside}/{}", file.to),
-                };
-                let parent = path.rfind('/').map_or("", |i| &path[..i]).to_string();
-                if !files.contains_key(&parent) {
-                    self.missing_folders(snapshot, &parent, owner, &mut files).await?;
-                }
-                let mut entry = Entry { path: path.clone(), ..file.entry };
-                if let Some((uid, gid)) = owner {
-                    (entry.uid, entry.gid) = (uid, gid);
-                }
-                if let Some(mode) = &copying.chmod
-                    && !matches!(entry.kind, EntryKind::Symlink(_))
-                {
-                    entry.mode = changed_mode(entry.mode, mode, entry.is_directory()).map_err(Failure::solve)?;
-                }
-                if entry.is_directory()
-                    && self.ctx.world().snapshot_file(snapshot, &format!("/{path}")).await? == Some(FileKind::Directory)
-                {
-                    continue;
-                }
-                files.insert(path, (entry, bytes));
-            }
-        }
-        let mut tar = TarWriter::new(Vec::new());
-        for (entry, bytes) in files.values() {
-            tar.add(entry, bytes.as_ref())?;
-        }
-        let act = ImportTree { key: snapshot.clone(), at: "/".into(), tar: tar.finish()?.into() };
-        self.ctx.act("The files go into the new layer", act).await?;
-        Ok(())
-    }
-
-    /// Adds the folders on the way to a path that are not there yet.
-    async fn missing_folders(
-        &self,
-        snapshot: &SnapshotKey,
-        path: &str,
-        owner: Option<(u32, u32)>,
-        files: &mut BTreeMap<String, (Entry, Rc<[u8]>)>,
-    ) -> Result<(), Failure> {
-        let mut at = String::new();
-        for part in path.split('/').filter(|p| !p.is_empty()) {
-            at = if at.is_empty() { part.to_string() } else { format!("{at}/{part}") };
-            if files.contains_key(&at) || self.ctx.world().snapshot_file(snapshot, &format!("/{at}")).await?.is_some() {
-                continue;
-            }
-            let (uid, gid) = owner.unwrap_or((0, 0));
-            let mtime = self.ctx.world().now().as_secs();
-            files.insert(at.clone(), (Entry { uid, gid, mtime, ..Entry::directory(&at, 0o755) }, Rc::new([])));
-        }
-        Ok(())
-    }
-
-    /// `--chown`, looked up in the image.
-    async fn owner(&self, snapshot: &SnapshotKey, text: &str) -> Result<(u32, u32), Failure> {
-        let file = async |path: &str| match self.ctx.world().read_snapshot_file(snapshot, path).await {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(_) => String::new(),
-        };
-        let (passwd, group) = (file("/etc/passwd").await, file("/etc/group").await);
-        let identity = users::lookup(text, &[], &passwd, &group).map_err(Failure::solve)?;
-        // A number alone is the group's, too.
-        let gid = match text.parse::<u32>() {
-            Ok(number) => number,
-            Err(_) => identity.gid,
-        };
-        Ok((identity.uid, gid))
-    }
 }
 
 impl Loaded {
@@ -388,70 +287,4 @@ fn told(copying: &Copying, add: bool) -> String {
         }
     }
     format!("{text} {} # buildkit", copying.target)
-}
-
-/// `--chmod`: an octal number, or letters as chmod(1) takes them.
-fn changed_mode(mode: u32, text: &str, folder: bool) -> Result<u32, String> {
-    if let Ok(number) = u32::from_str_radix(text, 8) {
-        return if number <= 0o7777 {
-            Ok(number)
-        } else {
-            Err(format!("invalid chmod parameter: '{text}'. it should be octal string and between 0 and 07777"))
-        };
-    }
-    let wrong = || format!("invalid chmod parameter: '{text}'. it should be octal string and between 0 and 07777");
-    let mut mode = mode;
-    for clause in text.split(',') {
-        let at = clause.find(['+', '-', '=']).ok_or_else(wrong)?;
-        let (who, rest) = clause.split_at(at);
-        let mut mask = 0;
-        for c in if who.is_empty() { "a" } else { who }.chars() {
-            mask |= match c {
-                'u' => 0o4700,
-                'g' => 0o2070,
-                'o' => 0o1007,
-                'a' => 0o7777,
-                _ => return Err(wrong()),
-            };
-        }
-        let mut bits = 0;
-        for c in rest[1..].chars() {
-            bits |= match c {
-                'r' => 0o444,
-                'w' => 0o222,
-                'x' => 0o111,
-                'X' if folder || mode & 0o111 != 0 => 0o111,
-                'X' => 0,
-                's' => 0o6000,
-                't' => 0o1000,
-                _ => return Err(wrong()),
-            };
-        }
-        mode = match &rest[..1] {
-            "+" => mode | bits & mask,
-            "-" => mode & !(bits & mask),
-            _ => mode & !(mask & 0o777) | bits & mask,
-        };
-    }
-    Ok(mode)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn modes() {
-        for (mode, text, result) in [
-            (0o644, "755", Ok(0o755)),
-            (0o644, "u+x", Ok(0o744)),
-            (0o777, "go-w", Ok(0o755)),
-            (0o600, "a=r", Ok(0o444)),
-            (0o644, "+x,o=", Ok(0o750)),
-            (0o644, "99999", Err(())),
-            (0o644, "x", Err(())),
-        ] {
-            assert_eq!(changed_mode(mode, text, false).map_err(|_| ()), result, "{text}");
-        }
-    }
 }

@@ -2,7 +2,7 @@
 //!
 //! A build loads its Dockerfile and context, works out which stages the target needs, and goes through their
 //! instructions. What an instruction depends on makes its key; a step whose key is in the cache is not done
-//! again. What a person sees of it is the [`board`]'s part.
+//! again. What a person sees of it is the part of `board`.
 
 mod board;
 mod cache;
@@ -11,11 +11,14 @@ mod context;
 mod copy;
 mod export;
 mod lint;
+mod mode;
 mod options;
+mod place;
 mod record;
 mod run;
 mod solve;
 mod stage;
+mod step;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,8 @@
 
 use super::options::Secret;
 use super::solve::Failure;
-use super::stage::{Build, Stage, step_key};
+use super::stage::{Build, Stage};
+use super::step::step_key;
 use crate::build::joined;
 use crate::dockerfile::{Command, Heredoc, Located, MountKind, Network, RunStep};
 use crate::engine::container::{StepMount, StepNetwork, StepSpec, run_step};
@@ -48,7 +49,7 @@ impl<W: World> Build<'_, W> {
         }
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         let key = step_key(&stage.key, "run", &parts);
-        if self.from_cache(stage, key, vertex).await? {
+        if self.take_cached(stage, key, vertex).await? {
             stage.told(told, false);
             return Ok(());
         }

@@ -92,12 +92,12 @@ async fn pack<W: World>(ctx: &Ctx<W>, chosen: &[Chosen]) -> Result<Vec<u8>> {
         let config = ctx.world().read_blob(&image.id).await?;
         let mut sources = BTreeMap::new();
         for layer in &image.layers {
-            if !blobs.contains_key(&layer.diff_id) {
-                let bytes =
-                    plain(&format!("layer {}", layer.blob.short()), &ctx.world().read_blob(&layer.blob).await?)?;
-                blobs.insert(layer.diff_id, bytes);
-            }
-            let size = blobs[&layer.diff_id].len() as u64;
+            let bytes = match blobs.remove(&layer.diff_id) {
+                Some(bytes) => bytes,
+                None => plain(&format!("layer {}", layer.blob.short()), &ctx.world().read_blob(&layer.blob).await?)?,
+            };
+            let size = bytes.len() as u64;
+            blobs.insert(layer.diff_id, bytes);
             let source = LayerSource { media_type: media::OCI_LAYER.into(), size, digest: layer.diff_id };
             sources.insert(layer.diff_id.to_string(), source);
         }
