@@ -1,1 +1,80 @@
 //! Compose files: parse, interpolate, resolve to a project, order its services.
+//!
+//! All of it is a function from texts to a [`Project`]: which file it needs next it says by
+//! [`LoadError::Needs`], and the engine reads that file and asks again. A project is kept in the canonical form that
+//! `docker compose config` prints, as generic values, because each part of the engine needs only a few of its
+//! hundred attributes. Source: the Compose specification, and compose-go for its words.
+
+mod dotenv;
+mod emit;
+mod finish;
+mod load;
+mod merge;
+mod normal;
+mod order;
+mod schema;
+mod short;
+mod template;
+mod words;
+
+pub use dotenv::parse_env_file;
+pub use emit::{hash, json, yaml};
+pub use load::{LoadError, Request, load, project_name};
+pub use order::{dependencies, order};
+pub use words::split as split_words;
+
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// An application: all its files in one, with nothing left to resolve.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Project {
+    pub name: String,
+    /// The folder that relative paths begin at; absolute.
+    pub directory: String,
+    /// The files it was read from, absolute, in order.
+    pub files: Vec<String>,
+    /// The services of active profiles, by name.
+    pub services: BTreeMap<String, Map<String, Value>>,
+    /// Those whose profiles are not active.
+    pub disabled: BTreeMap<String, Map<String, Value>>,
+    pub networks: BTreeMap<String, Value>,
+    pub volumes: BTreeMap<String, Value>,
+    pub secrets: BTreeMap<String, Value>,
+    pub configs: BTreeMap<String, Value>,
+    /// `x-…` at the top.
+    pub extensions: Map<String, Value>,
+    /// What the person should know, as Compose logs it.
+    pub warnings: Vec<String>,
+    /// The variables that were asked for, with their defaults.
+    pub variables: BTreeMap<String, String>,
+}
+
+impl Project {
+    /// All profiles that its services name, sorted.
+    pub fn profiles(&self) -> Vec<String> {
+        let all = self.services.values().chain(self.disabled.values());
+        let mut names: Vec<String> = all.flat_map(|s| texts(s.get("profiles"))).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+/// The texts of a list; nothing where it is none.
+pub fn texts(value: Option<&Value>) -> Vec<String> {
+    value.and_then(Value::as_array).into_iter().flatten().map(text).collect()
+}
+
+/// A scalar as text, as Go prints it: `null` is empty.
+pub fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if number.is_f64() => format!("{float}"),
+            _ => number.to_string(),
+        },
+        other => other.to_string(),
+    }
+}

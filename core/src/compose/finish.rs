@@ -1,0 +1,266 @@
+//! What a project needs beside what its files say: values from the environment, defaults, names, and the checks
+//! that look at all of it together.
+
+use super::load::{LoadError, Request, wanted};
+use super::{Project, dotenv, order, text, texts};
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Makes a project of the merged files.
+pub(super) fn finish(
+    project: &mut Project,
+    model: Value,
+    request: &Request,
+    lookup: &dyn Fn(&str) -> Option<String>,
+) -> Result<(), LoadError> {
+    let Value::Object(mut model) = model else { return Ok(()) };
+    let mut part = |name: &str| match model.remove(name) {
+        Some(Value::Object(items)) => items.into_iter().collect::<BTreeMap<String, Value>>(),
+        _ => BTreeMap::new(),
+    };
+    (project.networks, project.volumes) = (part("networks"), part("volumes"));
+    (project.secrets, project.configs) = (part("secrets"), part("configs"));
+    let active = |profiles: &[String], name: &str| {
+        profiles.is_empty()
+            || request.named.iter().any(|n| n == name)
+            || profiles.iter().any(|p| request.profiles.iter().any(|a| a == p || a == "*"))
+    };
+    for (name, service) in part("services") {
+        let Value::Object(service) = service else { continue };
+        if active(&texts(service.get("profiles")), &name) {
+            project.services.insert(name, service);
+        } else {
+            project.disabled.insert(name, service);
+        }
+    }
+    project.extensions = model.into_iter().filter(|(key, _)| key.starts_with("x-")).collect();
+    for service in project.services.values_mut() {
+        environment(service, request, lookup)?;
+        defaults(service, request.normalize);
+    }
+    if request.normalize {
+        names(project);
+    }
+    if request.consistent {
+        check(project)?;
+        order(project)?;
+    }
+    if !request.all_resources {
+        prune(project);
+    }
+    Ok(())
+}
+
+/// `env_file`, and variables without a value of their own.
+fn environment(
+    service: &mut Map<String, Value>,
+    request: &Request,
+    lookup: &dyn Fn(&str) -> Option<String>,
+) -> Result<(), LoadError> {
+    let mut all = Map::new();
+    for file in service.remove("env_file").and_then(|f| f.as_array().cloned()).into_iter().flatten() {
+        let path = file.get("path").map(text).unwrap_or_default();
+        let path = super::load::absolute(&request.directory, &path);
+        match wanted(request, &path)? {
+            Some(bytes) => {
+                let lines = dotenv::parse_env_file(&String::from_utf8_lossy(bytes), lookup)
+                    .map_err(|e| format!("failed to read {path}: {e}"))?;
+                all.extend(lines.into_iter().map(|(k, v)| (k, Value::from(v))));
+            }
+            None if file.get("required") != Some(&Value::Bool(false)) => {
+                return Err(format!("env file {path} not found: stat {path}: no such file or directory").into());
+            }
+            None => {}
+        }
+    }
+    if let Some(Value::Object(own)) = service.remove("environment") {
+        all.extend(own.into_iter().map(|(k, v)| {
+            let value = if v.is_null() { lookup(&k).map_or(Value::Null, Value::from) } else { v };
+            (k, value)
+        }));
+    }
+    if !all.is_empty() {
+        all.sort_keys();
+        service.insert("environment".into(), Value::Object(all));
+    }
+    if let Some(Value::Object(args)) = service.get_mut("build").and_then(|b| b.get_mut("args")) {
+        for (name, value) in args.iter_mut().filter(|(_, v)| v.is_null()) {
+            *value = lookup(name).map_or(Value::Null, Value::from);
+        }
+    }
+    Ok(())
+}
+
+/// What a service has without saying so.
+fn defaults(service: &mut Map<String, Value>, normalize: bool) {
+    for key in ["command", "entrypoint"] {
+        service.entry(key).or_insert(Value::Null);
+    }
+    if let Some(Value::Object(build)) = service.get_mut("build") {
+        build.entry("context").or_insert(".".into());
+        if !build.contains_key("dockerfile_inline") {
+            build.entry("dockerfile").or_insert("Dockerfile".into());
+        }
+    }
+    for secret in service.get_mut("secrets").and_then(Value::as_array_mut).into_iter().flatten() {
+        let source = secret.get("source").map(text).unwrap_or_default();
+        match secret.get("target").map(text) {
+            None => secret["target"] = format!("/run/secrets/{source}").into(),
+            Some(target) if !target.starts_with('/') => secret["target"] = format!("/run/secrets/{target}").into(),
+            Some(_) => {}
+        }
+    }
+    if !normalize {
+        return;
+    }
+    let no_networks = service.get("networks").and_then(Value::as_object).is_none_or(Map::is_empty);
+    if no_networks && !service.contains_key("network_mode") && !service.contains_key("provider") {
+        service.insert("networks".into(), json!({"default": null}));
+    }
+    implied(service);
+}
+
+/// Using another service's namespaces, links or volumes is depending on it.
+fn implied(service: &mut Map<String, Value>) {
+    let mut needs: Vec<(String, bool)> = Vec::new();
+    for link in texts(service.get("links")) {
+        needs.push((link.split(':').next().unwrap_or("").to_string(), true));
+    }
+    for key in ["network_mode", "ipc", "pid", "uts", "cgroup"] {
+        if let Some(other) = service.get(key).and_then(Value::as_str).and_then(|v| v.strip_prefix("service:")) {
+            needs.push((other.to_string(), true));
+        }
+    }
+    for from in texts(service.get("volumes_from")) {
+        if !from.starts_with("container:") {
+            needs.push((from.split(':').next().unwrap_or("").to_string(), false));
+        }
+    }
+    if needs.is_empty() {
+        return;
+    }
+    let depends = service.entry("depends_on").or_insert(json!({}));
+    if let Value::Object(depends) = depends {
+        for (other, restart) in needs {
+            let mut how = json!({"condition": "service_started", "required": true});
+            if restart {
+                how["restart"] = true.into();
+            }
+            depends.entry(other).or_insert(how);
+        }
+        depends.sort_keys();
+    }
+}
+
+/// The names that networks, volumes and the rest have in the engine.
+fn names(project: &mut Project) {
+    let needs_default = project
+        .services
+        .values()
+        .any(|s| s.get("networks").and_then(Value::as_object).is_some_and(|n| n.contains_key("default")));
+    if needs_default {
+        project.networks.entry("default".into()).or_insert(Value::Null);
+    }
+    let prefix = project.name.clone();
+    let parts = [&mut project.networks, &mut project.volumes, &mut project.secrets, &mut project.configs];
+    for (at, part) in parts.into_iter().enumerate() {
+        for (key, item) in part {
+            if item.is_null() {
+                *item = json!({});
+            }
+            let Value::Object(item) = item else { continue };
+            if item.get("external") == Some(&Value::Bool(false)) {
+                item.remove("external");
+            }
+            let external = item.contains_key("external");
+            item.entry("name").or_insert(if external { key.clone() } else { format!("{prefix}_{key}") }.into());
+            if at == 0 {
+                item.entry("ipam").or_insert(json!({}));
+            }
+        }
+    }
+}
+
+/// References to what there is not, and what excludes each other.
+fn check(project: &Project) -> Result<(), String> {
+    for (name, service) in &project.services {
+        let invalid = |text: String| Err(format!("service {name:?} {text}: invalid compose project"));
+        let has = |key: &str| service.get(key).is_some_and(|v| !v.is_null());
+        if !has("build") && !has("image") && !has("provider") {
+            return invalid("has neither an image nor a build context specified".into());
+        }
+        let networks = service.get("networks").and_then(Value::as_object);
+        if has("network_mode") && networks.is_some_and(|n| !n.is_empty()) {
+            return Err(format!(
+                "service {name} declares mutually exclusive `network_mode` and `networks`: invalid compose project"
+            ));
+        }
+        for network in networks.into_iter().flatten().map(|(n, _)| n) {
+            if !project.networks.contains_key(network) {
+                return invalid(format!("refers to undefined network {network}"));
+            }
+        }
+        for (other, how) in service.get("depends_on").and_then(Value::as_object).into_iter().flatten() {
+            let optional = how.get("required") == Some(&Value::Bool(false));
+            let disabled = project.disabled.contains_key(other) && optional;
+            if !project.services.contains_key(other)
+                && !disabled
+                && !(optional && !project.disabled.contains_key(other))
+            {
+                return invalid(format!("depends on undefined service {other:?}"));
+            }
+        }
+        for volume in service.get("volumes").and_then(Value::as_array).into_iter().flatten() {
+            let source = volume.get("source").map(text).unwrap_or_default();
+            let named = volume.get("type").is_some_and(|t| t == "volume") && !source.is_empty();
+            if named && !project.volumes.contains_key(&source) {
+                return invalid(format!("refers to undefined volume {source}"));
+            }
+        }
+        for (key, part, kind) in [("secrets", &project.secrets, "secret"), ("configs", &project.configs, "config")] {
+            for item in service.get(key).and_then(Value::as_array).into_iter().flatten() {
+                let source = item.get("source").map(text).unwrap_or_default();
+                if !part.contains_key(&source) {
+                    return invalid(format!("refers to undefined {kind} {source}"));
+                }
+            }
+        }
+        let replicas = service.get("deploy").and_then(|d| d.get("replicas")).and_then(Value::as_i64);
+        let scale = service.get("scale").and_then(Value::as_i64);
+        if let (Some(scale), Some(replicas)) = (scale, replicas)
+            && scale != replicas
+        {
+            return Err(format!(
+                "services.{name}: can't set distinct values on 'scale' and 'deploy.replicas': invalid compose project"
+            ));
+        }
+        if has("container_name") && scale.or(replicas).is_some_and(|n| n > 1) {
+            return Err(format!(
+                "services.{name}: can't set container_name and scale together: invalid compose project"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Leaves out what no service uses.
+fn prune(project: &mut Project) {
+    let mut used: [BTreeSet<String>; 4] = Default::default();
+    for service in project.services.values() {
+        used[0]
+            .extend(service.get("networks").and_then(Value::as_object).into_iter().flatten().map(|(n, _)| n.clone()));
+        for (at, key) in [(1, "volumes"), (2, "secrets"), (3, "configs")] {
+            for item in service.get(key).and_then(Value::as_array).into_iter().flatten() {
+                used[at].extend(item.get("source").map(text));
+            }
+        }
+        for item in service.get("build").and_then(|b| b.get("secrets")).and_then(Value::as_array).into_iter().flatten()
+        {
+            used[2].extend(item.get("source").map(text));
+        }
+    }
+    project.networks.retain(|name, _| used[0].contains(name));
+    project.volumes.retain(|name, _| used[1].contains(name));
+    project.secrets.retain(|name, _| used[2].contains(name));
+    project.configs.retain(|name, _| used[3].contains(name));
+}

@@ -1,0 +1,428 @@
+//! From the files of an application to its project.
+
+use super::finish::finish;
+use super::merge::merge;
+use super::template::{TemplateError, Variables};
+use super::{Project, dotenv, normal, schema, short, text, texts};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is asked for, and the files that have been read so far.
+pub struct Request<'a> {
+    /// `-f`, or what was found; absolute.
+    pub files: Vec<String>,
+    /// The folder of the project; absolute.
+    pub directory: String,
+    /// `-p`, where it was given.
+    pub name: Option<String>,
+    pub profiles: Vec<String>,
+    /// Services that were named on the command line: their profiles are active.
+    pub named: Vec<String>,
+    /// `--env-file`; absolute. Without any, `.env` of the folder where there is one.
+    pub env_files: Vec<String>,
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// Files by path; `None` where there is no such file.
+    pub contents: &'a BTreeMap<String, Option<Vec<u8>>>,
+    pub interpolate: bool,
+    pub resolve_paths: bool,
+    /// Whether undefined references are errors.
+    pub consistent: bool,
+    pub normalize: bool,
+    /// Whether what no service uses stays.
+    pub all_resources: bool,
+}
+
+/// Why there is no project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoadError {
+    /// This file has to be read first.
+    Needs(String),
+    /// In Compose's words.
+    Invalid(String),
+}
+
+impl From<String> for LoadError {
+    fn from(text: String) -> LoadError {
+        LoadError::Invalid(text)
+    }
+}
+
+/// Reads an application.
+///
+/// # Errors
+/// See [`LoadError`].
+pub fn load(request: &Request) -> Result<Project, LoadError> {
+    let dotenv = environment(request)?;
+    let lookup = |name: &str| (request.env)(name).or_else(|| dotenv.get(name).cloned());
+    let reader = Reader { request, lookup: &lookup };
+    let mut model = Value::Object(Map::new());
+    let mut warnings = Vec::new();
+    let first = request.files.first().cloned().unwrap_or_default();
+    // The name comes before all else, because the files may use it.
+    let mut name = request.name.clone().or_else(|| lookup("COMPOSE_PROJECT_NAME").filter(|n| !n.is_empty()));
+    for path in &request.files {
+        let top = reader.parse(path)?;
+        if let Some(own) = top.get("name").filter(|_| request.name.is_none()) {
+            let variables = Variables::new(&lookup);
+            name = Some(variables.fill(&text(own)).map_err(|e| wrong("name", &e))?);
+        }
+    }
+    let name = match name {
+        Some(name) if project_name(&name) == name && !name.is_empty() => name,
+        Some(name) => return Err(bad_name(&name).into()),
+        None => project_name(request.directory.rsplit('/').next().unwrap_or("")),
+    };
+    if name.is_empty() {
+        return Err("project name must not be empty".to_string().into());
+    }
+    let with_name =
+        |variable: &str| if variable == "COMPOSE_PROJECT_NAME" { Some(name.clone()) } else { lookup(variable) };
+    let variables = Variables::new(&with_name);
+    for path in &request.files {
+        let top = reader.file(path, &request.directory, &variables, &mut warnings, &mut Vec::new())?;
+        merge(&mut model, Value::Object(top), &[]);
+    }
+    if model.as_object().is_none_or(Map::is_empty) {
+        return Err(format!("empty compose file: {first}").into());
+    }
+    for unset in variables.unset.borrow().iter() {
+        warnings.push(format!("The {unset:?} variable is not set. Defaulting to a blank string."));
+    }
+    let asked = variables.asked.borrow().clone();
+    let mut project = Project {
+        name: name.clone(),
+        directory: request.directory.clone(),
+        files: request.files.clone(),
+        warnings,
+        variables: asked,
+        ..Project::default()
+    };
+    finish(&mut project, model, request, &lookup)?;
+    Ok(project)
+}
+
+/// A text as a project may be called: small letters, digits, `_` and `-`.
+pub fn project_name(text: &str) -> String {
+    let kept: String = text
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(*c))
+        .collect();
+    kept.trim_start_matches(['_', '-']).to_string()
+}
+
+fn bad_name(name: &str) -> String {
+    format!(
+        "invalid project name {name:?}: must consist only of lowercase alphanumeric characters, hyphens, and \
+         underscores as well as start with a letter or number"
+    )
+}
+
+/// The variables of `.env` or of `--env-file`.
+fn environment(request: &Request) -> Result<BTreeMap<String, String>, LoadError> {
+    let mut all = BTreeMap::new();
+    let default = [absolute(&request.directory, ".env")];
+    let given = !request.env_files.is_empty();
+    for path in if given { &request.env_files[..] } else { &default[..] } {
+        match wanted(request, path)? {
+            Some(bytes) => {
+                let text = String::from_utf8_lossy(bytes);
+                let known = all.clone();
+                let outside = |name: &str| (request.env)(name).or_else(|| known.get(name).cloned());
+                let lines = dotenv::parse_env_file(&text, &outside);
+                all.extend(lines.map_err(|e| format!("failed to read {path}: {e}"))?);
+            }
+            None if given => return Err(format!("couldn't find env file: {path}").into()),
+            None => {}
+        }
+    }
+    Ok(all)
+}
+
+/// A file's contents, where it has been looked at.
+pub(super) fn wanted<'a>(request: &'a Request, path: &str) -> Result<Option<&'a Vec<u8>>, LoadError> {
+    match request.contents.get(path) {
+        Some(contents) => Ok(contents.as_ref()),
+        None => Err(LoadError::Needs(path.to_string())),
+    }
+}
+
+/// `path` seen from `folder`.
+pub(super) fn absolute(folder: &str, path: &str) -> String {
+    if path.starts_with('/') { short::clean(path) } else { short::clean(&format!("{folder}/{path}")) }
+}
+
+fn folder_of(path: &str) -> String {
+    match path.rsplit_once('/') {
+        Some(("", _)) | None => "/".into(),
+        Some((folder, _)) => folder.to_string(),
+    }
+}
+
+fn wrong(path: &str, error: &TemplateError) -> String {
+    match error {
+        TemplateError::Invalid(template) => format!(
+            "invalid interpolation format for {path}.\nYou may need to escape any $ with another $.\n{template}"
+        ),
+        TemplateError::Required(message) => format!("error while interpolating {path}: {message}"),
+    }
+}
+
+struct Reader<'a> {
+    request: &'a Request<'a>,
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Reader<'_> {
+    /// A file as generic values.
+    fn parse(&self, path: &str) -> Result<Map<String, Value>, LoadError> {
+        let Some(bytes) = wanted(self.request, path)? else {
+            return Err(format!("open {path}: no such file or directory").into());
+        };
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            return Err(format!("failed to parse {path}: yaml: invalid leading UTF-8 octet").into());
+        };
+        let value: Value = serde_saphyr::from_str(text).map_err(|e| syntax(path, &e))?;
+        match value {
+            Value::Object(map) => Ok(map),
+            Value::Null => Err("empty compose file".to_string().into()),
+            _ => Err("top-level object must be a mapping".to_string().into()),
+        }
+    }
+
+    /// A file in canonical form, with what it includes and what its services extend.
+    fn file(
+        &self,
+        path: &str,
+        folder: &str,
+        variables: &Variables,
+        warnings: &mut Vec<String>,
+        seen: &mut Vec<String>,
+    ) -> Result<Map<String, Value>, LoadError> {
+        let mut top = self.parse(path)?;
+        if seen.iter().any(|s| s == path) {
+            seen.push(path.to_string());
+            return Err(format!("include cycle detected:\n{}", seen.join("\n include ")).into());
+        }
+        seen.push(path.to_string());
+        if self.request.interpolate {
+            for (key, value) in &mut top {
+                fill(value, key, variables)?;
+            }
+        }
+        if top.remove("version").is_some() {
+            warnings.push(format!(
+                "{path}: the attribute `version` is obsolete, it will be ignored, please remove it to avoid potential confusion"
+            ));
+        }
+        schema::check(&top).map_err(|e| format!("validating {path}: {e}"))?;
+        normal::file(&mut top)?;
+        if self.request.resolve_paths {
+            self.resolve_paths(&mut top, folder);
+        }
+        self.extend_services(&mut top, path, folder, variables, warnings)?;
+        let mut whole = Value::Object(Map::new());
+        if let Some(includes) = top.remove("include") {
+            for include in includes.as_array().into_iter().flatten() {
+                let included = self.include(include, folder, warnings, seen)?;
+                merge(&mut whole, Value::Object(included), &[]);
+            }
+        }
+        seen.pop();
+        merge(&mut whole, Value::Object(top), &[]);
+        let Value::Object(whole) = whole else { unreachable!("it was made as a map") };
+        Ok(whole)
+    }
+
+    fn include(
+        &self,
+        include: &Value,
+        folder: &str,
+        warnings: &mut Vec<String>,
+        seen: &mut Vec<String>,
+    ) -> Result<Map<String, Value>, LoadError> {
+        let list = |value: &Value| if value.is_array() { texts(Some(value)) } else { vec![text(value)] };
+        let paths = match include {
+            Value::Object(map) => map.get("path").map(list).unwrap_or_default(),
+            other => list(other),
+        };
+        let Some(first) = paths.first() else { return Err("include requires a path".to_string().into()) };
+        let inner = match include.get("project_directory") {
+            Some(directory) => absolute(folder, &text(directory)),
+            None => folder_of(&absolute(folder, first)),
+        };
+        // An included application has an environment of its own below that of the one that includes it.
+        let files = include.get("env_file").map(list).unwrap_or_default();
+        let default = absolute(&inner, ".env");
+        let mut own = BTreeMap::new();
+        for (file, required) in
+            files.iter().map(|f| (absolute(folder, f), true)).chain(files.is_empty().then_some((default, false)))
+        {
+            match wanted(self.request, &file)? {
+                Some(bytes) => own.extend(
+                    dotenv::parse_env_file(&String::from_utf8_lossy(bytes), self.lookup)
+                        .map_err(|e| format!("failed to read {file}: {e}"))?,
+                ),
+                None if required => return Err(format!("couldn't find env file: {file}").into()),
+                None => {}
+            }
+        }
+        let lookup = |name: &str| (self.lookup)(name).or_else(|| own.get(name).cloned());
+        let variables = Variables::new(&lookup);
+        let mut whole = Value::Object(Map::new());
+        for path in &paths {
+            let mut top = self.file(&absolute(folder, path), &inner, &variables, warnings, seen)?;
+            top.remove("name");
+            merge(&mut whole, Value::Object(top), &[]);
+        }
+        for unset in variables.unset.borrow().iter() {
+            warnings.push(format!("The {unset:?} variable is not set. Defaulting to a blank string."));
+        }
+        let Value::Object(whole) = whole else { unreachable!("it was made as a map") };
+        Ok(whole)
+    }
+
+    fn extend_services(
+        &self,
+        top: &mut Map<String, Value>,
+        path: &str,
+        folder: &str,
+        variables: &Variables,
+        warnings: &mut Vec<String>,
+    ) -> Result<(), LoadError> {
+        let Some(Value::Object(services)) = top.get("services").cloned() else { return Ok(()) };
+        let mut done = Map::new();
+        for name in services.keys() {
+            let service = self.extended(&services, name, path, folder, variables, warnings, &mut BTreeSet::new())?;
+            done.insert(name.clone(), service);
+        }
+        top.insert("services".into(), Value::Object(done));
+        Ok(())
+    }
+
+    /// A service on top of what it extends.
+    #[allow(clippy::too_many_arguments)]
+    fn extended(
+        &self,
+        services: &Map<String, Value>,
+        name: &str,
+        path: &str,
+        folder: &str,
+        variables: &Variables,
+        warnings: &mut Vec<String>,
+        seen: &mut BTreeSet<(String, String)>,
+    ) -> Result<Value, LoadError> {
+        let Some(service) = services.get(name) else {
+            return Err(format!("cannot extend service {name:?} in {path}: service not found").into());
+        };
+        let mut service = service.clone();
+        let Some(extends) = service.as_object_mut().and_then(|s| s.remove("extends")) else { return Ok(service) };
+        if !seen.insert((path.to_string(), name.to_string())) {
+            return Err(format!("Circular reference:\n  {name} in {path}").into());
+        }
+        let base = extends.get("service").map(text).unwrap_or_default();
+        let mut below = match extends.get("file").map(text) {
+            None => {
+                if !services.contains_key(&base) {
+                    return Err(format!("cannot extend service {name:?} in {path}: service {base:?} not found").into());
+                }
+                self.extended(services, &base, path, folder, variables, warnings, seen)?
+            }
+            Some(file) => {
+                let file = absolute(folder, &file);
+                let inner = folder_of(&file);
+                let mut top = self.parse(&file)?;
+                if self.request.interpolate {
+                    for (key, value) in &mut top {
+                        fill(value, key, variables)?;
+                    }
+                }
+                schema::check(&top).map_err(|e| format!("validating {file}: {e}"))?;
+                normal::file(&mut top)?;
+                if self.request.resolve_paths {
+                    self.resolve_paths(&mut top, &inner);
+                }
+                let Some(Value::Object(others)) = top.get("services").filter(|s| s.get(&base).is_some()) else {
+                    return Err(format!(
+                        "cannot extend service {name:?} in {path}: service {base:?} not found in {file}"
+                    )
+                    .into());
+                };
+                self.extended(others, &base, &file, &inner, variables, warnings, seen)?
+            }
+        };
+        merge(&mut below, service, &["services", name]);
+        Ok(below)
+    }
+
+    /// Makes the paths of a file absolute, as seen from its folder.
+    fn resolve_paths(&self, top: &mut Map<String, Value>, folder: &str) {
+        let home = (self.lookup)("HOME").unwrap_or_default();
+        let resolve = |value: &mut Value| {
+            let Some(path) = value.as_str() else { return };
+            let path = match path.strip_prefix('~') {
+                Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("{home}{rest}"),
+                _ => path.to_string(),
+            };
+            *value = absolute(folder, &path).into();
+        };
+        if let Some(Value::Object(services)) = top.get_mut("services") {
+            for service in services.values_mut() {
+                for volume in service.get_mut("volumes").and_then(Value::as_array_mut).into_iter().flatten() {
+                    if volume.get("type").is_some_and(|t| t == "bind")
+                        && let Some(source) = volume.get_mut("source")
+                    {
+                        resolve(source);
+                    }
+                }
+                for file in service.get_mut("env_file").and_then(Value::as_array_mut).into_iter().flatten() {
+                    if let Some(path) = file.get_mut("path") {
+                        resolve(path);
+                    }
+                }
+                if let Some(context) = service.get_mut("build").and_then(|b| b.get_mut("context"))
+                    && !context.as_str().is_some_and(|c| c.contains("://") || c.starts_with("git@"))
+                {
+                    resolve(context);
+                }
+            }
+        }
+        for part in ["secrets", "configs"] {
+            for item in top.get_mut(part).and_then(Value::as_object_mut).into_iter().flatten().map(|(_, v)| v) {
+                if let Some(file) = item.get_mut("file") {
+                    resolve(file);
+                }
+            }
+        }
+    }
+}
+
+/// A fault of YAML's grammar, on one line.
+fn syntax(path: &str, error: &serde_saphyr::Error) -> String {
+    let told = error.to_string();
+    let what = told.lines().next().unwrap_or("").trim_start_matches("error: ").to_string();
+    match error.location() {
+        Some(at) if !what.contains("line ") => format!("failed to parse {path}: yaml: line {}: {what}", at.line()),
+        _ => format!("failed to parse {path}: yaml: {what}"),
+    }
+}
+
+fn fill(value: &mut Value, path: &str, variables: &Variables) -> Result<(), LoadError> {
+    match value {
+        Value::String(text) if text.contains('$') => {
+            *text = variables.fill(text).map_err(|e| wrong(path, &e))?;
+        }
+        Value::Array(items) => {
+            for item in items {
+                fill(item, &format!("{path}.[]"), variables)?;
+            }
+        }
+        Value::Object(map) => {
+            for (key, item) in map {
+                fill(item, &format!("{path}.{key}"), variables)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,316 @@
+//! Short forms to the canonical form, one attribute at a time. What is still missing then (defaults, names,
+//! values from the environment) is the business of `finish`.
+
+use super::schema::{BUILD, FILE, HEALTHCHECK, NETWORK, SERVICE, Shape, VOLUME};
+use super::{short, split_words, text, texts};
+use crate::container::spec::{parse_bool, parse_bytes, parse_duration};
+use serde_json::{Map, Value, json};
+
+/// A whole file, in place.
+///
+/// # Errors
+/// What can't be read and where, in Compose's words.
+pub fn file(top: &mut Map<String, Value>) -> Result<(), String> {
+    for (part, table) in
+        [("services", SERVICE), ("networks", NETWORK), ("volumes", VOLUME), ("secrets", FILE), ("configs", FILE)]
+    {
+        let Some(Value::Object(items)) = top.get_mut(part) else { continue };
+        for (name, item) in items {
+            let path = format!("{part}.{name}");
+            let Value::Object(item) = item else { continue };
+            attributes(item, table, &path)?;
+            if part == "services" {
+                service(item, &path)?;
+            } else if let Some(Value::Object(external)) = item.get("external").cloned() {
+                // The old form `external: {name: x}`.
+                item.insert("external".into(), true.into());
+                item.extend(external.into_iter().filter(|(k, _)| k == "name"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn attributes(map: &mut Map<String, Value>, table: &[(&str, Shape)], path: &str) -> Result<(), String> {
+    for (key, value) in map.iter_mut() {
+        if let Some((_, shape)) = table.iter().find(|(name, _)| name == key) {
+            let old = value.take();
+            *value = shaped(*shape, old, &format!("{path}.{key}"))?;
+        }
+    }
+    let wordy = [Shape::Command, Shape::MapOrNames];
+    map.retain(|key, value| {
+        !value.is_null()
+            || table.iter().any(|(name, shape)| name == key && wordy.contains(shape))
+            || key.starts_with("x-")
+    });
+    Ok(())
+}
+
+fn shaped(shape: Shape, value: Value, path: &str) -> Result<Value, String> {
+    Ok(match (shape, value) {
+        (_, Value::Null) => Value::Null,
+        (Shape::Text, value) if !value.is_object() => text(&value).into(),
+        (Shape::Bool, Value::String(word)) => {
+            parse_bool(&word).ok_or_else(|| format!("'{path}' expected a boolean, got {word:?}"))?.into()
+        }
+        (Shape::Integer | Shape::Number, Value::String(word)) => match (word.parse::<i64>(), word.parse::<f64>()) {
+            (Ok(number), _) => number.into(),
+            (_, Ok(number)) if shape == Shape::Number => number.into(),
+            _ => {
+                return Err(format!("failed to cast to expected type: strconv.Atoi: parsing {word:?}: invalid syntax"));
+            }
+        },
+        (Shape::Bytes, value) => match text(&value).as_str() {
+            "-1" => "-1".into(),
+            size => parse_bytes(size)?.to_string().into(),
+        },
+        (Shape::Duration, Value::String(word)) => duration(&word)?.into(),
+        (Shape::TextOrList, value @ Value::String(_)) => json!([value]),
+        (Shape::Command, Value::String(line)) => split_words(&line)?.into(),
+        (Shape::Command | Shape::List | Shape::TextOrList, Value::Array(items)) => {
+            items.into_iter().map(|i| if i.is_object() || i.is_array() { i } else { text(&i).into() }).collect()
+        }
+        (Shape::Pairs, value) => pairs(value, path.ends_with(".environment") || path.ends_with(".args")),
+        (Shape::Hosts, value) => hosts(value),
+        (Shape::MapOrNames, Value::Array(names)) => {
+            Value::Object(names.iter().map(|name| (text(name), Value::Null)).collect())
+        }
+        (_, value) => value,
+    })
+}
+
+/// `name=value` items as a map; a name alone is `null` where that means something (`inherited`), else empty.
+fn pairs(value: Value, inherited: bool) -> Value {
+    let alone = if inherited { Value::Null } else { Value::from("") };
+    let mut map = Map::new();
+    match value {
+        Value::Array(items) => {
+            for item in items {
+                let item = text(&item);
+                match item.split_once('=') {
+                    Some((name, value)) => map.insert(name.to_string(), value.into()),
+                    None => map.insert(item, alone.clone()),
+                };
+            }
+        }
+        Value::Object(items) => {
+            map.extend(items.into_iter().map(|(k, v)| (k, if v.is_null() { alone.clone() } else { text(&v).into() })));
+        }
+        _ => {}
+    }
+    map.sort_keys();
+    Value::Object(map)
+}
+
+/// Extra hosts as `name=address`, sorted.
+fn hosts(value: Value) -> Value {
+    let mut lines: Vec<String> = match value {
+        Value::Array(items) => items
+            .iter()
+            .map(text)
+            .map(|line| match line.split_once(['=', ':']) {
+                Some((name, address)) => format!("{name}={}", address.trim_matches(['[', ']'])),
+                None => line,
+            })
+            .collect(),
+        Value::Object(map) => map
+            .iter()
+            .flat_map(|(name, value)| {
+                let addresses = if value.is_array() { texts(Some(value)) } else { vec![text(value)] };
+                addresses.into_iter().map(move |a| format!("{name}={a}"))
+            })
+            .collect(),
+        _ => Vec::new(),
+    };
+    lines.sort();
+    lines.into()
+}
+
+/// Go's form of a duration: `90s` is `1m30s`.
+///
+/// # Errors
+/// In Go's words.
+pub fn duration(word: &str) -> Result<String, String> {
+    let nanos = parse_duration(word)?;
+    if nanos < 1_000_000_000 {
+        return Ok(match nanos {
+            0 => "0s".into(),
+            n if n % 1_000_000 == 0 => format!("{}ms", n / 1_000_000),
+            n if n % 1_000 == 0 => format!("{}µs", n / 1_000),
+            n => format!("{n}ns"),
+        });
+    }
+    let (seconds, part) = (nanos / 1_000_000_000, nanos % 1_000_000_000);
+    let (h, m, s) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let fraction = format!("{part:09}");
+    let fraction = fraction.trim_end_matches('0');
+    let s = if fraction.is_empty() { format!("{s}s") } else { format!("{s}.{fraction}s") };
+    Ok(match (h, m) {
+        (0, 0) => s,
+        (0, m) => format!("{m}m{s}"),
+        (h, m) => format!("{h}h{m}m{s}"),
+    })
+}
+
+fn service(item: &mut Map<String, Value>, path: &str) -> Result<(), String> {
+    let list = |item: &mut Map<String, Value>, key: &str, each: &dyn Fn(Value) -> Result<Vec<Value>, String>| {
+        let Some(Value::Array(items)) = item.get_mut(key) else { return Ok::<(), String>(()) };
+        let mut all = Vec::new();
+        for old in std::mem::take(items) {
+            all.extend(each(old)?);
+        }
+        *items = all;
+        Ok(())
+    };
+    list(item, "ports", &|port| match port {
+        Value::String(text) => short::ports(&text),
+        Value::Object(port) => long_port(port, path).map(|p| vec![p]),
+        other => Ok(vec![other]),
+    })?;
+    list(item, "volumes", &|volume| match volume {
+        Value::String(text) => short::volume(&text).map(|v| vec![v]),
+        Value::Object(volume) => long_volume(volume).map(|v| vec![v]),
+        other => Ok(vec![other]),
+    })?;
+    list(item, "devices", &|device| Ok(vec![device.as_str().map(short::device).unwrap_or(device)]))?;
+    for key in ["secrets", "configs"] {
+        list(item, key, &|source| Ok(vec![if source.is_string() { json!({"source": source}) } else { source }]))?;
+    }
+    if let Some(Value::String(context)) = item.get("build") {
+        let build = json!({"context": context});
+        item.insert("build".into(), build);
+    }
+    if let Some(Value::Object(build)) = item.get_mut("build") {
+        attributes(build, BUILD, &format!("{path}.build"))?;
+        list(build, "secrets", &|source| {
+            Ok(vec![if source.is_string() { json!({"source": source}) } else { source }])
+        })?;
+    }
+    if let Some(Value::Object(check)) = item.get_mut("healthcheck") {
+        attributes(check, HEALTHCHECK, &format!("{path}.healthcheck"))?;
+        if let Some(test @ Value::String(_)) = check.get("test") {
+            let test = json!(["CMD-SHELL", test]);
+            check.insert("test".into(), test);
+        }
+    }
+    if let Some(Value::Object(depends)) = item.get_mut("depends_on") {
+        for how in depends.values_mut() {
+            let mut full = Map::from_iter([
+                ("condition".to_string(), Value::from("service_started")),
+                ("required".to_string(), Value::from(true)),
+            ]);
+            if let Value::Object(how) = how.take() {
+                full.extend(how);
+            }
+            *how = Value::Object(full);
+        }
+        depends.sort_keys();
+    }
+    if let Some(extends @ Value::String(_)) = item.get("extends") {
+        let extends = json!({"service": extends});
+        item.insert("extends".into(), extends);
+    }
+    match item.get_mut("env_file") {
+        Some(one @ (Value::String(_) | Value::Object(_))) => *one = json!([one.take()]),
+        Some(Value::Null) => drop(item.remove("env_file")),
+        _ => {}
+    }
+    list(item, "env_file", &|file| {
+        let mut full = if file.is_string() { json!({"path": file}) } else { file };
+        if full.is_object() && full.get("required").is_none() {
+            full["required"] = true.into();
+        }
+        Ok(vec![full])
+    })?;
+    deploy(item)
+}
+
+fn long_port(mut port: Map<String, Value>, path: &str) -> Result<Value, String> {
+    let Some(target) = port.get("target").map(text).and_then(|t| t.parse::<u16>().ok()) else {
+        return Err(format!("{path}.ports.0 missing property 'target'"));
+    };
+    port.insert("target".into(), target.into());
+    if let Some(published) = port.get("published").map(text) {
+        port.insert("published".into(), published.into());
+    }
+    for (key, default) in [("mode", "ingress"), ("protocol", "tcp")] {
+        port.entry(key).or_insert(default.into());
+    }
+    Ok(Value::Object(port))
+}
+
+fn long_volume(mut volume: Map<String, Value>) -> Result<Value, String> {
+    if let Some(target) = volume.get("target").map(text) {
+        volume.insert("target".into(), short::clean(&target).into());
+    }
+    if let Some(Value::String(word)) = volume.get("read_only") {
+        let on = parse_bool(word).unwrap_or(false);
+        volume.insert("read_only".into(), on.into());
+    }
+    if let Some(Value::Object(tmpfs)) = volume.get_mut("tmpfs")
+        && let Some(size) = tmpfs.get("size").map(text)
+    {
+        tmpfs.insert("size".into(), parse_bytes(&size)?.to_string().into());
+    }
+    Ok(Value::Object(volume))
+}
+
+/// Sizes and processors of `deploy`; the placement that Compose always adds.
+fn deploy(item: &mut Map<String, Value>) -> Result<(), String> {
+    if let Some(Value::Object(deploy)) = item.get_mut("deploy") {
+        deploy.entry("placement").or_insert(json!({}));
+        if let Some(labels) = deploy.get_mut("labels") {
+            *labels = pairs(labels.take(), false);
+        }
+        if let Some(replicas) = deploy.get("replicas").and_then(|r| text(r).parse::<i64>().ok()) {
+            deploy.insert("replicas".into(), replicas.into());
+        }
+        for part in ["limits", "reservations"] {
+            let Some(Value::Object(limits)) = deploy.get_mut("resources").and_then(|r| r.get_mut(part)) else {
+                continue;
+            };
+            if let Some(memory) = limits.get("memory").map(text) {
+                limits.insert("memory".into(), parse_bytes(&memory)?.to_string().into());
+            }
+            if let Some(cpus) = limits.get("cpus").and_then(|c| text(c).parse::<f64>().ok()) {
+                limits.insert("cpus".into(), cpus.into());
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        for (word, form) in [("90s", "1m30s"), ("1h", "1h0m0s"), ("500ms", "500ms"), ("1.5s", "1.5s")] {
+            assert_eq!(duration(word).as_deref(), Ok(form));
+        }
+        assert!(duration("x").is_err());
+    }
+
+    #[test]
+    fn short_forms() {
+        let mut top = json!({"services": {"a": {
+            "command": "a 'b c'", "environment": ["X=1", "Y"], "depends_on": ["b"], "build": ".",
+            "env_file": "x.env", "extra_hosts": ["h:1.2.3.4"], "mem_limit": "1m", "tty": "true",
+            "healthcheck": {"test": "true"}, "networks": ["n"], "init": null,
+        }}});
+        file(top.as_object_mut().expect("a map")).expect("reads");
+        let a = &top["services"]["a"];
+        assert_eq!(a["command"], json!(["a", "b c"]));
+        assert_eq!(a["environment"], json!({"X": "1", "Y": null}));
+        assert_eq!(a["depends_on"]["b"]["condition"], "service_started");
+        assert_eq!(a["env_file"], json!([{"path": "x.env", "required": true}]));
+        assert_eq!(a["extra_hosts"], json!(["h=1.2.3.4"]));
+        assert_eq!(a["mem_limit"], "1048576");
+        assert_eq!(a["tty"], true);
+        assert_eq!(a["healthcheck"]["test"], json!(["CMD-SHELL", "true"]));
+        assert_eq!(a["networks"], json!({"n": null}));
+        assert_eq!(a.get("init"), None);
+    }
+}
