@@ -338,7 +338,10 @@ fn changes_are_seen_committed_and_copied() {
         ] {
             assert!(seen.contains(&want), "{want:?} is not in {seen:?}");
         }
-        let layer = m.act(CommitSnapshot { key: key.clone(), parent: Some(m.chain), clamp: None }).await.unwrap();
+        let layer = m
+            .act(CommitSnapshot { key: key.clone(), parent: Some(m.chain), clamp: None, stubs: Vec::new() })
+            .await
+            .unwrap();
         let layer = layer.unwrap();
         assert_eq!(layer.chain, Digest::chain(Some(&m.chain), &layer.diff_id));
         assert!(m.world.has_layer(&layer.chain));

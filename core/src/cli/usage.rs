@@ -80,8 +80,12 @@ impl Usage {
         };
         let shown = definition.shown_as(path);
         let usage = definition.usage_line(path);
+        // buildx is a program of its own, which frames its errors like this.
+        let frame = if shown.starts_with("docker buildx") { "ERROR: " } else { "" };
         Usage::error(
-            format!("docker: '{shown}' {what}\n\nUsage:  {usage}\n\n{verb} '{shown} --help' for more information"),
+            format!(
+                "{frame}docker: '{shown}' {what}\n\nUsage:  {usage}\n\n{verb} '{shown} --help' for more information"
+            ),
             1,
         )
     }

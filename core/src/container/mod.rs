@@ -7,6 +7,7 @@ pub mod names;
 mod record;
 pub mod spec;
 pub mod status;
+mod stubs;
 pub mod users;
 
 pub use record::{
@@ -14,3 +15,4 @@ pub use record::{
     MountKind, MountPoint, NameRecord, PortBinding, Propagation, Resources, RestartPolicy, State, Status, Throttle,
     Ulimit,
 };
+pub use stubs::stubs;

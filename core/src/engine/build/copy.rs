@@ -67,7 +67,7 @@ impl<W: World> Build<'_, W> {
         }
         let snapshot = self.prepare(stage).await?;
         let done = self.place(stage, &snapshot, &expanded, loaded).await;
-        self.commit(stage, snapshot, done, key, vertex, &located.text).await?;
+        self.commit(stage, snapshot, done.map(|()| Vec::new()), key, vertex, &located.text).await?;
         stage.told(told, false);
         Ok(())
     }

@@ -5,6 +5,7 @@ use super::solve::Failure;
 use super::stage::{Build, Stage};
 use super::step::step_key;
 use crate::build::joined;
+use crate::container::stubs;
 use crate::dockerfile::{Command, Heredoc, Located, MountKind, Network, RunStep};
 use crate::engine::container::{StepMount, StepNetwork, StepSpec, run_step};
 use crate::layer::{Entry, TarWriter};
@@ -54,8 +55,9 @@ impl<W: World> Build<'_, W> {
             return Ok(());
         }
         let snapshot = self.prepare(stage).await?;
+        let made = stubs(step.mounts.iter().map(|mount| mount.target.as_str()));
         let done = self.run_in(stage, &snapshot, step, argv, env, vertex).await;
-        self.commit(stage, snapshot, done, key, vertex, &located.text).await?;
+        self.commit(stage, snapshot, done.map(|()| made), key, vertex, &located.text).await?;
         stage.told(told, false);
         Ok(())
     }

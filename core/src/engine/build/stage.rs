@@ -241,7 +241,7 @@ impl<W: World> Build<'_, W> {
         }
         let snapshot = self.prepare(stage).await?;
         let made = self.make_folder(&snapshot, &path).await;
-        self.commit(stage, snapshot, made, key, vertex, &located.text).await?;
+        self.commit(stage, snapshot, made.map(|()| Vec::new()), key, vertex, &located.text).await?;
         stage.told(told, false);
         Ok(())
     }

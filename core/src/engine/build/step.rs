@@ -53,18 +53,19 @@ impl<W: World> Build<'_, W> {
         Ok(())
     }
 
-    /// Makes a layer of what a step did, and remembers it in the cache; where it failed, only tells so.
+    /// Makes a layer of what a step did, and remembers it in the cache; where it failed, only tells so. What was
+    /// done comes with the places that were made only to mount on.
     pub async fn commit(
         &self,
         stage: &mut Stage,
         snapshot: SnapshotKey,
-        done: Result<(), Failure>,
+        done: Result<Vec<String>, Failure>,
         key: Digest,
         vertex: Vertex,
         text: &str,
     ) -> Result<(), Failure> {
         let committed = match done {
-            Ok(()) => self.layer_of(stage, &snapshot).await,
+            Ok(stubs) => self.layer_of(stage, &snapshot, stubs).await,
             Err(failure) => Err(failure),
         };
         self.discard(snapshot).await?;
@@ -75,10 +76,8 @@ impl<W: World> Build<'_, W> {
                 return Err(failure);
             }
         };
-        let now = self.ctx.world().now();
         let size = layer.size;
         stage.layers.push(layer);
-        stage.times.push(Some(now));
         let record = BuildCacheRecord {
             description: text.to_string(),
             size,
@@ -86,6 +85,8 @@ impl<W: World> Build<'_, W> {
             ..new_record(self.ctx, key, stage.layers.clone())
         };
         self.ctx.world().put(&record)?;
+        // The same time as from the cache later: it is in the image's configuration, and so in its id.
+        stage.times.push(Some(record.created));
         stage.key = key;
         stage.cached_by = Some(record.id);
         self.board.done(vertex).await;
@@ -93,8 +94,8 @@ impl<W: World> Build<'_, W> {
     }
 
     /// The changes as a layer; a step that changed nothing makes an empty one.
-    async fn layer_of(&self, stage: &Stage, snapshot: &SnapshotKey) -> Result<LayerRef, Failure> {
-        let act = CommitSnapshot { key: snapshot.clone(), parent: stage.chain(), clamp: None };
+    async fn layer_of(&self, stage: &Stage, snapshot: &SnapshotKey, stubs: Vec<String>) -> Result<LayerRef, Failure> {
+        let act = CommitSnapshot { key: snapshot.clone(), parent: stage.chain(), clamp: None, stubs };
         let committed = self.ctx.act("What the step changed becomes a layer", act).await?;
         match committed {
             Some(layer) => Ok(LayerRef {

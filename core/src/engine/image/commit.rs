@@ -5,7 +5,7 @@ use super::event::image_event;
 use super::import::changed;
 use super::store::tag_image;
 use crate::cli::Invocation;
-use crate::container::{ContainerRecord, Status};
+use crate::container::{ContainerRecord, Status, stubs};
 use crate::engine::{Ctx, Error, Result};
 use crate::image::{HistoryEntry, ImageRecord, LayerRef};
 use crate::name::{Digest, Reference};
@@ -65,7 +65,7 @@ async fn snapshot<W: World>(
     if hold {
         ctx.act("Files must not change while they are packed", freeze(true)).await?;
     }
-    let act = CommitSnapshot { key: container.snapshot.clone(), parent, clamp: None };
+    let act = CommitSnapshot { key: container.snapshot.clone(), parent, clamp: None, stubs: stubs([]) };
     let committed = ctx.act("The writable layer becomes a read-only one of the new image", act).await;
     if hold {
         ctx.act("The files are packed", freeze(false)).await?;

@@ -126,10 +126,29 @@ impl Performs<PrepareSnapshot> for SimWorld {
     }
 }
 
+/// Leaves out the empty files and folders among `stubs`.
+fn without_stubs(entries: Vec<TreeEntry>, stubs: &[String]) -> Vec<TreeEntry> {
+    let mut kept: Vec<TreeEntry> = Vec::new();
+    // What is in a folder comes after it: backwards, a folder's contents have been decided upon.
+    for entry in entries.into_iter().rev() {
+        let below = format!("{}/", entry.path);
+        let empty = match &entry.kind {
+            TreeKind::File(bytes) => bytes.is_empty(),
+            TreeKind::Directory { opaque } => !opaque && !kept.iter().any(|k| k.path.starts_with(&below)),
+            _ => false,
+        };
+        if !(empty && stubs.contains(&entry.path)) {
+            kept.push(entry);
+        }
+    }
+    kept.reverse();
+    kept
+}
+
 impl Performs<CommitSnapshot> for SimWorld {
     async fn perform(&self, act: CommitSnapshot) -> Result<Option<CommittedLayer>, Fault> {
         let upper = self.overlay(&act.key)?.upper();
-        let entries = upper.entries();
+        let entries = without_stubs(upper.entries(), &act.stubs);
         if entries.iter().all(|e| e.path.is_empty()) {
             return Ok(None);
         }

@@ -203,7 +203,7 @@ fn a_commit_is_the_tar_of_the_changes() {
         start(&world, "one", &["sh", "-c", "echo new > /f; rm /etc/group; mkdir -p /d/e"]).await.unwrap();
         assert_eq!(end(&world, "one").await.code, 0);
         let key = SnapshotKey("one".into());
-        let commit = || CommitSnapshot { key: key.clone(), parent, clamp: None };
+        let commit = || CommitSnapshot { key: key.clone(), parent, clamp: None, stubs: Vec::new() };
         let made = world.perform(commit()).await.unwrap().unwrap();
         assert_eq!(world.perform(commit()).await.unwrap().unwrap(), made);
         let tar = world.read_blob(&made.blob).await.unwrap();

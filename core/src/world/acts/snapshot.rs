@@ -82,12 +82,14 @@ pub struct CommittedLayer {
 
 /// Packs the writable layer's changes into a tar, stores it uncompressed as a blob, and keeps it unpacked
 /// under its chainID, too. `None` where nothing was changed. The tar is a function of the changes alone;
-/// with `clamp`, later modification times are set back to it.
+/// with `clamp`, later modification times are set back to it. The paths of `stubs` (relative to the root) are left
+/// out where they are files without contents, or folders with nothing but such in them.
 #[derive(Clone, Debug)]
 pub struct CommitSnapshot {
     pub key: SnapshotKey,
     pub parent: Option<ChainId>,
     pub clamp: Option<u64>,
+    pub stubs: Vec<String>,
 }
 
 impl Act for CommitSnapshot {

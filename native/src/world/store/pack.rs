@@ -12,22 +12,23 @@ use std::os::fd::{AsFd, OwnedFd};
 
 /// What is packed, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum Form<'a> {
     /// What a program would see. What is mounted on the tree shows as an empty folder or file.
     View,
-    /// A writable layer's raw folder: overlay's marks become whiteouts; later times than `clamp` are set back.
-    Changes { clamp: Option<u64> },
+    /// A writable layer's raw folder: overlay's marks become whiteouts; later times than `clamp` are set back,
+    /// and the empty files and folders among `stubs` are left out.
+    Changes { clamp: Option<u64>, stubs: &'a [String] },
 }
 
-struct Packer<W: Write> {
+struct Packer<'a, W: Write> {
     tar: TarWriter<W>,
-    form: Form,
+    form: Form<'a>,
     /// Files with several names that have been packed: device and inode to the first name.
     names: BTreeMap<((u32, u32), u64), String>,
 }
 
 /// Packs the open folder or file `at` (an `O_PATH` handle will do) under the name `prefix`; empty for the root.
-pub fn pack<W: Write>(to: W, at: &OwnedFd, prefix: &str, form: Form) -> Result<W, Fault> {
+pub fn pack<W: Write>(to: W, at: &OwnedFd, prefix: &str, form: Form<'_>) -> Result<W, Fault> {
     let mut packer = Packer { tar: TarWriter::new(to), form, names: BTreeMap::new() };
     let facts = sys::facts_at(at, b"").or_fault(format!("stat {prefix}"))?;
     if facts.is_dir() {
@@ -58,10 +59,10 @@ fn with_attributes(mut entry: Entry, file: &OwnedFd) -> Entry {
     entry
 }
 
-impl<W: Write> Packer<W> {
+impl<W: Write> Packer<'_, W> {
     fn describe(&self, path: &str, facts: &Facts, kind: EntryKind) -> Entry {
         let mut mtime = u64::try_from(facts.mtime.0).unwrap_or(0);
-        if let Form::Changes { clamp: Some(latest) } = self.form {
+        if let Form::Changes { clamp: Some(latest), .. } = self.form {
             mtime = mtime.min(latest);
         }
         Entry {
@@ -81,6 +82,9 @@ impl<W: Write> Packer<W> {
                 self.tar.whiteout(&path)?;
                 continue;
             }
+            if self.is_stub(folder, &raw, &path, &facts) {
+                continue;
+            }
             let mounted = self.form == Form::View && facts.mount != mount;
             if facts.is_dir() {
                 self.sub_folder(folder, &raw, &path, &facts, mounted)?;
@@ -98,6 +102,22 @@ impl<W: Write> Packer<W> {
             }
         }
         Ok(())
+    }
+
+    /// Whether it is one of the stubs, and empty but for such.
+    fn is_stub(&self, folder: &OwnedFd, raw: &[u8], path: &str, facts: &Facts) -> bool {
+        let Form::Changes { stubs, .. } = self.form else { return false };
+        if !stubs.iter().any(|stub| stub == path) {
+            return false;
+        }
+        if !facts.is_dir() {
+            return facts.kind() == libc::S_IFREG && facts.size == 0;
+        }
+        let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW;
+        let Ok(inner) = sys::openat2(folder, raw, flags, 0, sys::RESOLVE_BENEATH) else { return false };
+        let Ok(names) = list(&inner) else { return false };
+        let inside = |raw: &[u8]| format!("{path}/{}", String::from_utf8_lossy(raw));
+        !is_opaque(&inner) && names.iter().all(|(raw, facts)| self.is_stub(&inner, raw, &inside(raw), facts))
     }
 
     fn sub_folder(

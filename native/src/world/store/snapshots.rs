@@ -118,13 +118,18 @@ impl Store {
         key: &SnapshotKey,
         parent: Option<&ChainId>,
         clamp: Option<u64>,
+        stubs: &[String],
     ) -> Result<Option<CommittedLayer>, Fault> {
         let upper = open_folder(&self.snapshot(key)?.join("upper"))?;
         if list(&upper).or_fault("read upper")?.is_empty() {
             return Ok(None);
         }
-        let blob = pack::pack(NewBlob::create(self)?, &upper, "", Form::Changes { clamp })?;
+        let blob = pack::pack(NewBlob::create(self)?, &upper, "", Form::Changes { clamp, stubs })?;
         let blob_size = blob.size;
+        // Two blocks of zeros are an archive of nothing: only stubs were left out.
+        if blob_size <= 1024 {
+            return Ok(None);
+        }
         let digest = blob.keep(None)?;
         let chain = Digest::chain(parent, &digest);
         self.unpack_layer(&digest, &digest, &chain)?;
@@ -303,7 +308,7 @@ impl Performs<PrepareSnapshot> for LinuxWorld {
 impl Performs<CommitSnapshot> for LinuxWorld {
     async fn perform(&self, act: CommitSnapshot) -> Result<Option<CommittedLayer>, Fault> {
         let store = self.store.clone();
-        on_worker(move || store.commit(&act.key, act.parent.as_ref(), act.clamp)).await
+        on_worker(move || store.commit(&act.key, act.parent.as_ref(), act.clamp, &act.stubs)).await
     }
 }
 
