@@ -3,6 +3,7 @@
 use crate::dockerfile::{Command, Health, Instruction, Vars, expand, expand_words};
 use crate::image::{Healthcheck, ImageConfig};
 use cutaway_userland::os::Signal;
+use cutaway_userland::sorted::Arrange;
 use std::time::Duration;
 
 /// Docker's shell where no `SHELL` was given.
@@ -166,7 +167,7 @@ fn apply_ports(to: &mut Applying, text: &str) -> Result<String, String> {
     for word in expand_words(text, &to.vars(), to.escape)? {
         ports.extend(exposed(&word)?);
     }
-    ports.sort();
+    ports.arrange();
     ports.dedup();
     to.config.exposed_ports.extend(ports.iter().cloned());
     Ok(format!("EXPOSE [{}]", ports.join(" ")))

@@ -1,7 +1,7 @@
 //! Which stages a target needs, and nothing else.
 
 use crate::dockerfile::{Dockerfile, Instruction, MountKind, ParseError};
-use std::collections::BTreeSet;
+use cutaway_userland::sorted::Set as BTreeSet;
 
 /// The stages that the target at `target` is built from, itself included, in the order of the file.
 /// `base_of` gives a stage's base with variables replaced.

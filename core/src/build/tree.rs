@@ -3,7 +3,7 @@
 use super::glob;
 use crate::layer::{Entry, EntryKind};
 use crate::name::Digest;
-use std::collections::BTreeMap;
+use cutaway_userland::sorted::Map as BTreeMap;
 use std::rc::Rc;
 
 /// Where a file's contents are.

@@ -1,6 +1,6 @@
 //! A parsed command line. Engine commands turn it into their own typed options, once, at their start.
 
-use std::collections::BTreeMap;
+use cutaway_userland::sorted::Map as BTreeMap;
 
 /// One command, parsed.
 #[derive(Clone, Debug, PartialEq)]

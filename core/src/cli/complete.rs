@@ -1,6 +1,7 @@
 //! What may follow on a command line: sub-commands and flags, for the shell's Tab.
 
 use super::surface::{Definition, children, find};
+use cutaway_userland::sorted::Arrange;
 
 /// The words that may stand where the last of `words` (which may be empty) is being typed. `words` are those
 /// after `docker`. Names of containers and the like are the engine's to add.
@@ -17,7 +18,7 @@ pub fn complete(words: &[String]) -> Vec<String> {
         found.extend(children(&path).into_iter().map(|(name, _, _)| name.to_string()));
     }
     found.retain(|word| word.starts_with(begun.as_str()));
-    found.sort();
+    found.arrange();
     found.dedup();
     found
 }

@@ -1,5 +1,7 @@
 //! Reads the table of commands. Only what a line asks for is read: start-up must cost nothing.
 
+use cutaway_userland::sorted::Arrange;
+
 /// Every command and flag; its head says how it is written.
 const TABLE: &str = include_str!("docker.txt");
 
@@ -110,7 +112,7 @@ pub(super) fn children(group: &str) -> Vec<(&'static str, &'static str, bool)> {
         let name = path.rsplit_once(' ').map_or(path, |(_, name)| name);
         found.push((name, about, body.lines().any(|l| l == "group")));
     }
-    found.sort();
+    found.arrange();
     found
 }
 
@@ -180,7 +182,7 @@ fn read_flag(line: &'static str) -> Option<Flag> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
+    use cutaway_userland::sorted::Set as BTreeSet;
 
     #[test]
     fn the_table_is_whole() {

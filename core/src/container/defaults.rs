@@ -2,6 +2,7 @@
 //! and oci/caps.
 
 use crate::world::acts::{Capabilities, DeviceRule};
+use cutaway_userland::sorted::Arrange;
 
 /// The search path where neither image nor command line sets one.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -106,7 +107,7 @@ pub fn normal_capabilities(names: &[String]) -> Result<Vec<String>, String> {
         let bare = capability(name)?;
         all.push(if bare == "ALL" { bare } else { format!("CAP_{bare}") });
     }
-    all.sort();
+    all.arrange();
     all.dedup();
     Ok(all)
 }

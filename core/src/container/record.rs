@@ -6,8 +6,8 @@ use crate::image::{Healthcheck, ImageConfig};
 use crate::name::Digest;
 use crate::world::acts::{LinkName, Protocol, SnapshotKey};
 use crate::world::{Kind, Record};
+use cutaway_userland::sorted::Map as BTreeMap;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 

@@ -2,7 +2,8 @@
 
 use crate::container::spec::parse_port;
 use crate::container::{ContainerRecord, HealthStatus, PortBinding, Status};
-use std::collections::BTreeSet;
+use cutaway_userland::sorted::Arrange;
+use cutaway_userland::sorted::Set as BTreeSet;
 use std::time::Duration;
 
 /// `3 seconds`, `About an hour`, `2 weeks`: about how long something took.
@@ -55,7 +56,7 @@ pub fn ports(record: &ContainerRecord) -> String {
         rows.extend(bare.map(|(port, protocol)| (None, port, protocol.name())));
     }
     // Docker sorts by the container's port, then the address, and shows runs of neighbours as one.
-    rows.sort_by_key(|(binding, port, protocol)| {
+    rows.arrange_by_key(|(binding, port, protocol)| {
         (binding.map(|b| b.host), *protocol, *port, binding.map(|b| b.host_port))
     });
     let mut shown: Vec<(u16, String)> = Vec::new();
@@ -89,7 +90,7 @@ pub fn ports(record: &ContainerRecord) -> String {
         ));
         at = end;
     }
-    shown.sort_by_key(|(port, _)| *port);
+    shown.arrange_by_key(|(port, _)| *port);
     shown.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(", ")
 }
 

@@ -1,7 +1,7 @@
 //! Variables and quotes in instructions: `$A`, `${A:-b}`, `'…'`, `"…"`.
 
 use super::pattern::{replaced, without_prefix, without_suffix};
-use std::collections::BTreeMap;
+use cutaway_userland::sorted::Map as BTreeMap;
 
 /// Names and values. A name that is there with an empty value is set.
 pub type Vars = BTreeMap<String, String>;

@@ -148,7 +148,7 @@ fn json_strings(text: &str) -> Option<Vec<String>> {
     if !text.starts_with('[') {
         return None;
     }
-    serde_json::from_str(text).ok()
+    serde_json::from_str(text).and_then(serde_json::from_value).ok()
 }
 
 fn command(rest: &str) -> Command {

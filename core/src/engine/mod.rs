@@ -20,6 +20,7 @@ pub use supervise::Ended;
 
 use crate::cli::Invocation;
 use crate::world::{Act, Client, Fault, Performs, Stream, Watched, World};
+use std::pin::Pin;
 use std::rc::Rc;
 
 /// What one command has at hand: the watched world, and the person who typed it.
@@ -75,6 +76,9 @@ pub async fn execute<W: World>(ctx: &Ctx<W>, call: &Invocation) -> i32 {
         }
     }
 }
+
+/// A command under way. Boxed, because a dispatcher would otherwise carry the states of all of its commands.
+type Running<'a> = Pin<Box<dyn Future<Output = Result<i32>> + 'a>>;
 
 async fn route<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
     if let Some(result) = container::dispatch(ctx, call).await {

@@ -2,8 +2,8 @@
 
 use crate::name::{ChainId, DiffId, Digest};
 use crate::world::{Kind, Record};
+use cutaway_userland::sorted::{Map as BTreeMap, Set as BTreeSet};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How a container of this image is run where nothing else is said.

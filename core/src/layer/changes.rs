@@ -2,7 +2,7 @@
 
 use super::entry::parent_of;
 use crate::world::{Change, ChangeKind};
-use std::collections::BTreeMap;
+use cutaway_userland::sorted::Map as BTreeMap;
 
 /// What turns `before` into `after`: maps from a path (relative, as in [`super::Entry`]) to whatever tells two
 /// files apart. Sorted by path. Folders on the way to a change count as modified; of a deleted folder only

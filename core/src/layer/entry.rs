@@ -1,7 +1,7 @@
 //! One entry of an archive, checked: its name stays below the root, and so does what it links to.
 
 use crate::world::Fault;
-use std::collections::BTreeSet;
+use cutaway_userland::sorted::Set as BTreeSet;
 
 /// What an entry is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,6 +2,7 @@
 
 use super::entry::{Entry, EntryKind, Guard, Place, hostile};
 use crate::world::Fault;
+use cutaway_userland::sorted::Arrange;
 use std::io::{self, Read};
 
 /// Longer names are refused: no file system could hold them.
@@ -161,7 +162,7 @@ fn facts<R: Read>(
             }
         }
     }
-    xattrs.sort();
+    xattrs.arrange();
     Ok(Entry { path, kind, mode, uid, gid, mtime, size, xattrs })
 }
 

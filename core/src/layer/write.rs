@@ -3,6 +3,7 @@
 
 use super::entry::{Entry, EntryKind};
 use crate::world::Fault;
+use cutaway_userland::sorted::Arrange;
 use std::io::{self, Read, Write};
 
 /// The largest number that seven octal digits hold.
@@ -75,7 +76,7 @@ impl<W: Write> TarWriter<W> {
             more.push((format!("SCHILY.xattr.{name}"), value.clone()));
         }
         describe(&mut header, entry)?;
-        more.sort();
+        more.arrange();
         if !more.is_empty() {
             self.builder.append_pax_extensions(more.iter().map(|(k, v)| (k.as_str(), v.as_slice())))?;
         }

@@ -1,6 +1,7 @@
 //! The lessons that come with Cutaway, compiled in: page and program carry the same ones.
 
 use super::format::{Lesson, LessonError};
+use cutaway_userland::sorted::Arrange;
 use include_dir::{Dir, DirEntry, include_dir};
 use std::rc::Rc;
 
@@ -9,7 +10,7 @@ static COURSE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../lessons");
 /// All lessons in the order of their folders, `lessons/NN-topic/NN-name`.
 pub fn course(language: &str) -> Result<Vec<Rc<Lesson>>, LessonError> {
     let mut folders: Vec<&Dir> = COURSE.dirs().flat_map(Dir::dirs).collect();
-    folders.sort_by_key(|folder| folder.path());
+    folders.arrange_by_key(|folder| folder.path());
     folders.into_iter().map(|folder| read(folder, language).map(Rc::new)).collect()
 }
 

@@ -2,6 +2,7 @@
 
 use super::check::Check;
 use super::text::Text;
+use super::toml;
 use serde::Deserialize;
 use std::fmt;
 
@@ -138,8 +139,8 @@ impl Lesson {
             }
             std::str::from_utf8(bytes).map_err(|_| error("is not UTF-8 text"))
         };
-        let own: LessonFile = toml_file(&format!("{folder}/lesson.toml"), read("lesson.toml")?)?;
-        let wrong: WrongFile = toml_file(&format!("{folder}/wrong.toml"), read("wrong.toml")?)?;
+        let own: LessonFile = toml::read(&format!("{folder}/lesson.toml"), read("lesson.toml")?)?;
+        let wrong: WrongFile = toml::read(&format!("{folder}/wrong.toml"), read("wrong.toml")?)?;
         let name = format!("{language}.md");
         let text = Text::parse(&format!("{folder}/{name}"), read(&name)?)?;
         let extra =
@@ -200,14 +201,6 @@ impl Lesson {
         }
         Ok(())
     }
-}
-
-fn toml_file<T: serde::de::DeserializeOwned>(file: &str, text: &str) -> Result<T, LessonError> {
-    toml::from_str(text).map_err(|e| LessonError {
-        file: file.to_string(),
-        line: e.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1),
-        reason: e.message().to_string(),
-    })
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod course;
 mod format;
 mod state;
 mod text;
+mod toml;
 mod world_view;
 
 pub use check::{Check, Progress, grade};

@@ -1,7 +1,7 @@
 //! What a check may ask about a world. Both worlds answer it; the facts are what a lesson may speak of.
 
 use crate::world::LocalFut;
-use std::collections::BTreeMap;
+use cutaway_userland::sorted::Map as BTreeMap;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ContainerFacts {

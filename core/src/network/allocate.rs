@@ -1,7 +1,7 @@
 //! Giving out subnets to networks and addresses to containers: always the lowest that is free.
 
 use super::{NetworkRecord, Subnet};
-use std::collections::BTreeSet;
+use cutaway_userland::sorted::Set as BTreeSet;
 use std::fmt;
 use std::net::Ipv4Addr;
 
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
     use crate::network::NetworkDriver;
     use crate::world::acts::LinkName;
-    use std::collections::BTreeMap;
+    use cutaway_userland::sorted::Map as BTreeMap;
     use std::time::Duration;
 
     fn network(subnet: &str, range: Option<&str>) -> NetworkRecord {

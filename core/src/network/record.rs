@@ -3,8 +3,8 @@
 use crate::network::Subnet;
 use crate::world::acts::LinkName;
 use crate::world::{Kind, Record};
+use cutaway_userland::sorted::Map as BTreeMap;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Ranges of addresses, and the choice of a free one.
 
+use cutaway_userland::sorted::Set as BTreeSet;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::fmt;
 use std::net::Ipv4Addr;
 

@@ -6,8 +6,8 @@ use super::respond::{Refusal, answer, empty, json as respond_json, refuse};
 use super::uploads;
 use super::{Request, Response, Store};
 use crate::name::{Digest, Reference, is_tag};
+use cutaway_userland::sorted::Set as BTreeSet;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 
 /// Larger manifests are refused, as other registries do.
 const LARGEST_MANIFEST: usize = 4 << 20;

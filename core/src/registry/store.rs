@@ -7,7 +7,7 @@
 //! `repositories/<name>/_referrers/<subject>/<digest>` a descriptor; `uploads/<id>` what has come so far;
 //! `upload-count` how many uploads there were.
 
-use std::collections::BTreeMap;
+use cutaway_userland::sorted::Map as BTreeMap;
 use std::rc::Rc;
 
 /// Bytes by name. Names are parts joined by `/`.

@@ -1,6 +1,6 @@
 //! `--filter name=value`: what was asked, and how a row answers.
 
-use std::collections::BTreeMap;
+use cutaway_userland::sorted::Map as BTreeMap;
 
 /// Filters by name, with all their values. Filters of different names must all hold; of one name, any value will do
 /// (labels: all).

@@ -1,8 +1,8 @@
 //! Volumes: what is kept of one, and the rules of their names.
 
 use crate::world::{Kind, Record};
+use cutaway_userland::sorted::Map as BTreeMap;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A volume: a folder that outlives containers.

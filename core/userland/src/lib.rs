@@ -14,6 +14,7 @@ pub mod io;
 pub mod linux;
 pub mod os;
 pub mod shell;
+pub mod sorted;
 
 pub use errno::Errno;
 pub use os::{Os, Program};

@@ -2,8 +2,8 @@
 
 use crate::container::spec::{SpecError, csv, parse_bool, parse_bytes};
 use crate::container::{MountKind, MountPoint};
+use cutaway_userland::sorted::Map as BTreeMap;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// One `--mount`, as asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! `--network` and what is said about a container's place in a network.
 
 use crate::container::spec::csv;
-use std::collections::BTreeMap;
+use cutaway_userland::sorted::Map as BTreeMap;
 
 /// One network that a container shall be in; addresses as typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

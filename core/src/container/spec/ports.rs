@@ -2,7 +2,7 @@
 
 use crate::container::spec::csv;
 use crate::world::acts::Protocol;
-use std::collections::{BTreeMap, BTreeSet};
+use cutaway_userland::sorted::{Map as BTreeMap, Set as BTreeSet};
 
 /// A container's port and where on the host it is wanted: an address (empty is any) and a port or a range
 /// (empty takes a free one).

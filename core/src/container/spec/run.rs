@@ -6,7 +6,8 @@ use super::*;
 use crate::cli::Args;
 use crate::container::{ContainerConfig, HostConfig, LogConfig, MountPoint, Resources, RestartPolicy, defaults};
 use crate::image::{Healthcheck, ImageConfig};
-use std::collections::{BTreeMap, BTreeSet};
+use cutaway_userland::sorted::Arrange;
+use cutaway_userland::sorted::{Map as BTreeMap, Set as BTreeSet};
 use std::time::Duration;
 
 /// A container as asked for, before the image's configuration is merged in. Compose and the API make these, too.
@@ -330,7 +331,7 @@ fn resources(args: &Args, memory_swappiness: Option<i64>) -> Result<Resources, S
         values.iter().map(|v| parse(v).map_err(SpecError::Client)).collect()
     }
     let mut ulimits = all(args.values("ulimit"), parse_ulimit)?;
-    ulimits.sort_by(|a, b| a.name.cmp(&b.name));
+    ulimits.arrange_by(|a, b| a.name.cmp(&b.name));
     Ok(Resources {
         cpu_shares: number("cpu-shares"),
         memory: bytes("memory"),

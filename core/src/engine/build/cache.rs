@@ -10,15 +10,16 @@ use crate::view::rows;
 use crate::view::table::{Formatter, align};
 use crate::view::units;
 use crate::world::World;
+use cutaway_userland::sorted::Arrange;
+use cutaway_userland::sorted::Set as BTreeSet;
 use serde_json::json;
-use std::collections::BTreeSet;
 
 /// `docker builder du`.
 pub async fn usage<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
     let formatter = Formatter::new(&rows::BUILDER_CACHE, call.args.value("format").unwrap_or(""), false);
     let formatter = formatter.map_err(Error::Client)?;
     let mut records = ctx.world().list::<BuildCacheRecord>()?;
-    records.sort_by_key(|r| (r.size, std::cmp::Reverse(r.last_used)));
+    records.arrange_by_key(|r| (r.size, std::cmp::Reverse(r.last_used)));
     let images = ctx.world().list::<ImageRecord>()?;
     let of_images: BTreeSet<ChainId> = images.iter().flat_map(ImageRecord::chains).collect();
     let now = ctx.world().now();

@@ -14,8 +14,8 @@ use crate::image::{HistoryEntry, ImageRecord};
 use crate::name::Digest;
 use crate::view::units;
 use crate::world::World;
+use cutaway_userland::sorted::{Map as BTreeMap, Set as BTreeSet};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
 
 const DEPRECATED: &str = "DEPRECATED: The legacy builder is deprecated and will be removed in a future release.
             BuildKit is currently disabled; enable it by removing the DOCKER_BUILDKIT=0

@@ -2,6 +2,7 @@
 
 use super::context::Source;
 use crate::dockerfile::{Command, Dockerfile, Instruction, excerpt};
+use cutaway_userland::sorted::Arrange;
 
 /// One thing to look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +69,7 @@ pub fn warnings(file: &Dockerfile) -> Vec<Warning> {
             }
         }
     }
-    found.sort_by_key(|w| w.line);
+    found.arrange_by_key(|w| w.line);
     found
 }
 

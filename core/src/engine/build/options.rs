@@ -6,7 +6,7 @@ use crate::dockerfile::Vars;
 use crate::engine::{Ctx, Error, Result};
 use crate::name::Reference;
 use crate::world::{Stream, World};
-use std::collections::BTreeMap;
+use cutaway_userland::sorted::Map as BTreeMap;
 
 /// Where a secret comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use crate::layer::{Entry, EntryKind, TarWriter};
 use crate::world::World;
 use crate::world::acts::{ImportTree, SnapshotKey};
 use cutaway_userland::os::FileKind;
-use std::collections::BTreeMap;
+use cutaway_userland::sorted::Map as BTreeMap;
 use std::rc::Rc;
 
 impl<W: World> Build<'_, W> {

@@ -16,8 +16,8 @@ use crate::image::ImageRecord;
 use crate::image::wire::Platform;
 use crate::name::{Digest, Reference, is_full_id};
 use crate::world::{Fault, World};
+use cutaway_userland::sorted::{Map as BTreeMap, Set as BTreeSet};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a build failed, and where in the Dockerfile.
 #[derive(Clone, Debug)]

@@ -14,8 +14,8 @@ use crate::layer::TarWriter;
 use crate::name::{ChainId, Digest};
 use crate::world::World;
 use crate::world::acts::SnapshotKey;
+use cutaway_userland::sorted::Map as BTreeMap;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What BuildKit leaves in the history of what it makes.

@@ -13,7 +13,7 @@ use crate::image::ImageRecord;
 use crate::name::{Reference, is_full_id};
 use crate::world::acts::{PrepareSnapshot, RemoveSnapshot, SnapshotKey};
 use crate::world::{Client, World};
-use std::collections::BTreeMap;
+use cutaway_userland::sorted::Map as BTreeMap;
 
 /// `docker create`.
 pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> {

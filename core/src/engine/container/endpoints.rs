@@ -12,6 +12,7 @@ use crate::network::{NetworkDriver, NetworkRecord};
 use crate::world::acts::*;
 use crate::world::{Fault, World};
 use cutaway_userland::Errno;
+use cutaway_userland::sorted::Arrange;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 fn hex<const N: usize, W: World>(ctx: &Ctx<W>) -> String {
@@ -26,7 +27,7 @@ pub(super) async fn reserve<W: World>(ctx: &Ctx<W>, record: &mut ContainerRecord
     let first = NetworkMode::parse(&record.host.network_mode);
     let mut names: Vec<String> = record.endpoints.keys().cloned().collect();
     // The network of `--network` comes first and so is eth0.
-    names.sort_by_key(|name| NetworkMode::parse(name) != first);
+    names.arrange_by_key(|name| NetworkMode::parse(name) != first);
     for name in names {
         let network = find(ctx, &name)?;
         if name != network.name
@@ -119,7 +120,7 @@ pub(super) fn gateway(record: &ContainerRecord, networks: &[NetworkRecord]) -> O
             Some((-endpoint.gw_priority, n.name.as_str(), endpoint.gateway?))
         })
         .collect();
-    ways.sort();
+    ways.arrange();
     ways.first().map(|(_, _, gateway)| *gateway)
 }
 

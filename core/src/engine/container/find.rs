@@ -6,6 +6,7 @@ use crate::engine::supervise::LONGEST_WAIT;
 use crate::engine::{Ctx, Error, Result};
 use crate::name::{Found, find_by_prefix};
 use crate::world::{Fault, Kind, World};
+use cutaway_userland::sorted::Arrange;
 use std::time::Duration;
 
 /// The container that `name` stands for: its full id, its name, or the beginning of its id, in this order.
@@ -115,6 +116,6 @@ pub async fn heal_all<W: World>(ctx: &Ctx<W>) -> Result<Vec<ContainerRecord>> {
     for record in ctx.world().list::<ContainerRecord>()? {
         all.push(heal(ctx, record).await?);
     }
-    all.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| b.id.cmp(&a.id)));
+    all.arrange_by(|a, b| b.created.cmp(&a.created).then_with(|| b.id.cmp(&a.id)));
     Ok(all)
 }

@@ -8,8 +8,8 @@ use crate::engine::Ctx;
 use crate::image::Healthcheck;
 use crate::view::units::rfc3339;
 use crate::world::World;
+use cutaway_userland::sorted::Map as BTreeMap;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A container as `docker inspect` shows it.

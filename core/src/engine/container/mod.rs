@@ -54,39 +54,40 @@ pub(super) use start::{Made, launch, tear_down};
 use crate::cli::Invocation;
 use crate::container::ContainerRecord;
 use crate::engine::system::publish;
-use crate::engine::{Ctx, Error, Result};
+use crate::engine::{Ctx, Error, Result, Running};
 use crate::world::World;
 
 /// Runs the command if it is one of this group's; its exit status.
 pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Result<i32>> {
     let name = call.command.strip_prefix("container ")?;
     let args = &call.args;
-    Some(match name {
-        "attach" => attach::command(ctx, args).await,
-        "cp" => copy::command(ctx, args).await,
-        "create" => create::command(ctx, args).await,
-        "diff" => diff::command(ctx, args).await,
-        "exec" => exec::command(ctx, args).await,
-        "export" => copy::export(ctx, args).await,
-        "kill" => kill::command(ctx, args).await,
-        "logs" => logs::command(ctx, args).await,
-        "ls" => list::command(ctx, args).await,
-        "pause" => kill::pause(ctx, args, true).await,
-        "port" => port::command(ctx, args).await,
-        "prune" => prune::command(ctx, args).await,
-        "rename" => rename::command(ctx, args).await,
-        "restart" => stop::restart_command(ctx, args).await,
-        "rm" => remove::command(ctx, args).await,
-        "run" => run::command(ctx, args).await,
-        "start" => start_command::command(ctx, args).await,
-        "stats" => stats::command(ctx, args).await,
-        "stop" => stop::command(ctx, args).await,
-        "top" => top::command(ctx, args).await,
-        "unpause" => kill::pause(ctx, args, false).await,
-        "update" => update::command(ctx, args).await,
-        "wait" => stop::wait_command(ctx, args).await,
+    let command: Running<'_> = match name {
+        "attach" => Box::pin(attach::command(ctx, args)),
+        "cp" => Box::pin(copy::command(ctx, args)),
+        "create" => Box::pin(create::command(ctx, args)),
+        "diff" => Box::pin(diff::command(ctx, args)),
+        "exec" => Box::pin(exec::command(ctx, args)),
+        "export" => Box::pin(copy::export(ctx, args)),
+        "kill" => Box::pin(kill::command(ctx, args)),
+        "logs" => Box::pin(logs::command(ctx, args)),
+        "ls" => Box::pin(list::command(ctx, args)),
+        "pause" => Box::pin(kill::pause(ctx, args, true)),
+        "port" => Box::pin(port::command(ctx, args)),
+        "prune" => Box::pin(prune::command(ctx, args)),
+        "rename" => Box::pin(rename::command(ctx, args)),
+        "restart" => Box::pin(stop::restart_command(ctx, args)),
+        "rm" => Box::pin(remove::command(ctx, args)),
+        "run" => Box::pin(run::command(ctx, args)),
+        "start" => Box::pin(start_command::command(ctx, args)),
+        "stats" => Box::pin(stats::command(ctx, args)),
+        "stop" => Box::pin(stop::command(ctx, args)),
+        "top" => Box::pin(top::command(ctx, args)),
+        "unpause" => Box::pin(kill::pause(ctx, args, false)),
+        "update" => Box::pin(update::command(ctx, args)),
+        "wait" => Box::pin(stop::wait_command(ctx, args)),
         _ => return None,
-    })
+    };
+    Some(command.await)
 }
 
 /// Notes that something happened to a container, with the attributes that Docker gives.

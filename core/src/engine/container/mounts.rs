@@ -7,7 +7,8 @@ use crate::engine::{Ctx, Error, Result, volume};
 use crate::world::World;
 use crate::world::acts::SeedVolume;
 use cutaway_userland::os::FileKind;
-use std::collections::BTreeMap;
+use cutaway_userland::sorted::Arrange;
+use cutaway_userland::sorted::Map as BTreeMap;
 
 /// The mounts that a container shall have, volumes not made yet: those of `--volumes-from`, of `-v` and
 /// `--mount`, and anonymous volumes for the image's `VOLUME` paths that are still free.
@@ -50,7 +51,7 @@ pub(super) async fn wanted<W: World>(
             all.push(anonymous(path));
         }
     }
-    all.sort_by(|a, b| a.destination.cmp(&b.destination));
+    all.arrange_by(|a, b| a.destination.cmp(&b.destination));
     Ok(all)
 }
 

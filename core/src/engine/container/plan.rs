@@ -14,7 +14,8 @@ use crate::name::Digest;
 use crate::world::World;
 use crate::world::acts::*;
 use cutaway_userland::os::{Limit, LimitPair};
-use std::collections::BTreeMap;
+use cutaway_userland::sorted::Arrange;
+use cutaway_userland::sorted::Map as BTreeMap;
 
 /// Where the container's namespaces come from.
 pub(super) async fn namespaces<W: World>(ctx: &Ctx<W>, record: &ContainerRecord) -> Result<Vec<Namespace>> {
@@ -272,7 +273,7 @@ fn mounts(record: &ContainerRecord, ops: &mut Vec<(SetupOp, &'static str)>) {
         let op = SetupOp::Tmpfs { target: target.clone(), options: format!("rw,nosuid,nodev,noexec{given}") };
         all.push((target.clone(), op, MOUNTED));
     }
-    all.sort_by(|a, b| a.0.matches('/').count().cmp(&b.0.matches('/').count()).then_with(|| a.0.cmp(&b.0)));
+    all.arrange_by(|a, b| a.0.matches('/').count().cmp(&b.0.matches('/').count()).then_with(|| a.0.cmp(&b.0)));
     ops.extend(all.into_iter().map(|(_, op, why)| (op, why)));
 }
 

@@ -6,12 +6,13 @@ use crate::container::spec::parse_port;
 use crate::container::status::host_text;
 use crate::engine::{Ctx, Error, Result};
 use crate::world::World;
+use cutaway_userland::sorted::Arrange;
 
 /// `docker port`.
 pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> {
     let record = find(ctx, args.word(0)).await?;
     let mut ports = record.ports.clone();
-    ports.sort_by_key(|p| (p.container_port, p.protocol.name(), p.host));
+    ports.arrange_by_key(|p| (p.container_port, p.protocol.name(), p.host));
     let Some(asked) = args.positionals.get(1) else {
         for p in &ports {
             let line = format!("{}/{} -> {}:{}\n", p.container_port, p.protocol.name(), host_text(p), p.host_port);

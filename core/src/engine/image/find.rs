@@ -4,6 +4,7 @@ use crate::engine::{Ctx, Error, Result};
 use crate::image::{ImageRecord, TagRecord};
 use crate::name::{Digest, Found, Reference, find_by_prefix, is_full_id};
 use crate::world::{Kind, World};
+use cutaway_userland::sorted::Arrange;
 
 /// The image that `name` stands for.
 ///
@@ -57,6 +58,6 @@ pub fn references<W: World>(ctx: &Ctx<W>, image: &Digest) -> Result<Vec<Referenc
     let tags = ctx.world().list::<TagRecord>()?;
     let of_image = tags.iter().filter(|tag| tag.image == *image);
     let mut references: Vec<Reference> = of_image.filter_map(|tag| Reference::parse(&tag.name).ok()).collect();
-    references.sort_by_key(Reference::to_string);
+    references.arrange_by_key(Reference::to_string);
     Ok(references)
 }

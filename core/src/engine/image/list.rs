@@ -12,6 +12,7 @@ use crate::view::rows;
 use crate::view::table::Formatter;
 use crate::view::units;
 use crate::world::World;
+use cutaway_userland::sorted::Arrange;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -91,7 +92,7 @@ pub fn matching<W: World>(ctx: &Ctx<W>, filters: &Filters, all: bool) -> Result<
             listed.push(Listed { image, tags, digests });
         }
     }
-    listed.sort_by_key(|one| std::cmp::Reverse(one.image.created.unwrap_or_default()));
+    listed.arrange_by_key(|one| std::cmp::Reverse(one.image.created.unwrap_or_default()));
     Ok(listed)
 }
 

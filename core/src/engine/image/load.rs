@@ -12,7 +12,7 @@ use crate::layer::{EntryKind, entries};
 use crate::name::{Digest, Reference};
 use crate::world::acts::PutBlob;
 use crate::world::{Fault, Stream, World};
-use std::collections::BTreeMap;
+use cutaway_userland::sorted::Map as BTreeMap;
 use std::rc::Rc;
 
 /// The files of an archive by name, links followed.
@@ -91,7 +91,7 @@ impl Archive {
     /// What `manifest.json` lists; without one, what `index.json` does.
     fn images(&self) -> Result<Vec<ArchiveEntry>> {
         if let Some(list) = self.files.get("manifest.json") {
-            return serde_json::from_slice(list).map_err(|e| broken(format!("invalid manifest.json: {e}")));
+            return crate::image::wire::parse(list).map_err(|e| broken(format!("invalid manifest.json: {e}")));
         }
         let Some(index) = self.files.get("index.json") else {
             return Err(broken("invalid archive: it has neither manifest.json nor index.json"));

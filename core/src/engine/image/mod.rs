@@ -42,29 +42,30 @@ pub use store::{chains_of, drop_layers, keep_image, tag_image};
 mod tests;
 
 use crate::cli::Invocation;
-use crate::engine::{Ctx, Result, container};
+use crate::engine::{Ctx, Result, Running, container};
 use crate::world::World;
 
 /// Runs the command if it is one of this group's; its exit status.
 pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Result<i32>> {
-    Some(match call.command {
-        "image pull" => pull::pull(ctx, call).await,
-        "image push" => push::push(ctx, call).await,
-        "image tag" => tag::tag(ctx, call).await,
-        "image rm" => remove::remove(ctx, call).await,
-        "image ls" => list::list(ctx, call).await,
-        "image history" => history::history(ctx, call).await,
-        "search" => search::search(ctx, call).await,
-        "container commit" => match container::find(ctx, call.args.word(0)).await {
-            Ok(found) => commit(ctx, call, &found).await,
-            Err(error) => Err(error),
-        },
-        "image import" => import::import(ctx, call).await,
-        "image save" => save::save(ctx, call).await,
-        "image load" => load::load(ctx, call).await,
-        "image prune" => prune::prune(ctx, call).await,
-        "login" => credential::login(ctx, call).await,
-        "logout" => credential::logout(ctx, call).await,
+    let command: Running<'_> = match call.command {
+        "image pull" => Box::pin(pull::pull(ctx, call)),
+        "image push" => Box::pin(push::push(ctx, call)),
+        "image tag" => Box::pin(tag::tag(ctx, call)),
+        "image rm" => Box::pin(remove::remove(ctx, call)),
+        "image ls" => Box::pin(list::list(ctx, call)),
+        "image history" => Box::pin(history::history(ctx, call)),
+        "search" => Box::pin(search::search(ctx, call)),
+        "container commit" => Box::pin(async move {
+            let found = container::find(ctx, call.args.word(0)).await?;
+            commit(ctx, call, &found).await
+        }),
+        "image import" => Box::pin(import::import(ctx, call)),
+        "image save" => Box::pin(save::save(ctx, call)),
+        "image load" => Box::pin(load::load(ctx, call)),
+        "image prune" => Box::pin(prune::prune(ctx, call)),
+        "login" => Box::pin(credential::login(ctx, call)),
+        "logout" => Box::pin(credential::logout(ctx, call)),
         _ => return None,
-    })
+    };
+    Some(command.await)
 }

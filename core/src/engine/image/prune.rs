@@ -9,7 +9,7 @@ use crate::name::ChainId;
 use crate::view::filter::Filters;
 use crate::view::units;
 use crate::world::World;
-use std::collections::BTreeMap;
+use cutaway_userland::sorted::Map as BTreeMap;
 
 /// What went, and how many bytes of files that gave back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -14,7 +14,8 @@ use crate::name::{Digest, Reference};
 use crate::registry::Response;
 use crate::world::acts::{PushBlob, PutBlob};
 use crate::world::{Stream, World};
-use std::collections::BTreeMap;
+use cutaway_userland::sorted::Arrange;
+use cutaway_userland::sorted::Map as BTreeMap;
 
 pub async fn push<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
     let mut reference = Reference::parse(call.args.word(0)).map_err(|e| Error::Client(e.to_string()))?;
@@ -85,7 +86,7 @@ fn all_tags<W: World>(ctx: &Ctx<W>, name: &Reference) -> Result<Vec<Reference>> 
         let named = references(ctx, &image.id)?.into_iter();
         tags.extend(named.filter(|r| r.name() == name.name() && r.digest().is_none()));
     }
-    tags.sort_by_key(Reference::to_string);
+    tags.arrange_by_key(Reference::to_string);
     Ok(tags)
 }
 

@@ -10,8 +10,8 @@ use crate::image::wire::{ArchiveEntry, LayerSource, media};
 use crate::layer::{Entry, TarWriter, plain};
 use crate::name::{Digest, Reference};
 use crate::world::{Stream, World};
+use cutaway_userland::sorted::Map as BTreeMap;
 use serde_json::json;
-use std::collections::BTreeMap;
 
 /// An image to save, and the names it is saved under.
 struct Chosen {

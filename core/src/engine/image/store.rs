@@ -7,8 +7,8 @@ use crate::image::{ImageRecord, LayerRef, TagRecord};
 use crate::name::{ChainId, DiffId, Digest, Reference};
 use crate::world::acts::{RemoveBlob, RemoveLayer};
 use crate::world::{Fault, Kind, Record, World};
+use cutaway_userland::sorted::Set as BTreeSet;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 
 /// The chainIDs of a stack of layers, the lowest first.
 pub fn chains_of(diff_ids: &[DiffId]) -> Vec<ChainId> {

@@ -7,7 +7,7 @@ use crate::engine::{Ctx, Error, Result};
 use crate::network::{NetworkDriver, NetworkRecord, Subnet, free_subnet};
 use crate::world::World;
 use crate::world::acts::LinkName;
-use std::collections::BTreeMap;
+use cutaway_userland::sorted::Map as BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// How a network is asked for.

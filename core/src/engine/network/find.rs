@@ -5,7 +5,7 @@ use crate::name::{Found, find_by_prefix};
 use crate::network::{NetworkDriver, NetworkRecord, Subnet, free_subnet};
 use crate::world::acts::LinkName;
 use crate::world::{Kind, World};
-use std::collections::BTreeMap;
+use cutaway_userland::sorted::Map as BTreeMap;
 use std::time::Duration;
 
 /// The network that `name` (a name, an id or the beginning of one) stands for.

@@ -11,6 +11,7 @@ use crate::view::filter::Filters;
 use crate::view::table::Formatter;
 use crate::view::{rows, units};
 use crate::world::World;
+use cutaway_userland::sorted::Arrange;
 use serde_json::{Map, Value, json};
 
 pub(super) async fn inspect<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
@@ -108,7 +109,7 @@ pub(super) async fn list<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i3
     let formatter = Formatter::new(&rows::NETWORKS, args.value("format").unwrap_or(""), args.flag("quiet"))
         .map_err(Error::Client)?;
     let mut networks = ctx.world().list::<NetworkRecord>()?;
-    networks.sort_by(|a, b| a.name.cmp(&b.name).then_with(|| a.id.cmp(&b.id)));
+    networks.arrange_by(|a, b| a.name.cmp(&b.name).then_with(|| a.id.cmp(&b.id)));
     let mut shown = Vec::new();
     for network in networks {
         let user = network.is_user_defined();

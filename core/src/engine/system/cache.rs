@@ -11,8 +11,9 @@ use crate::view::filter::Filters;
 use crate::view::table::align;
 use crate::view::units;
 use crate::world::World;
+use cutaway_userland::sorted::Arrange;
+use cutaway_userland::sorted::Set as BTreeSet;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// `docker builder prune`: what went, in the table that buildx prints.
@@ -58,7 +59,7 @@ pub async fn prune_cache<W: World>(ctx: &Ctx<W>, all: bool, filters: &Filters, k
         least_age = Duration::from_nanos(age.max(0).unsigned_abs());
     }
     let mut steps = ctx.world().list::<BuildCacheRecord>()?;
-    steps.sort_by_key(|step| step.last_used);
+    steps.arrange_by_key(|step| step.last_used);
     let images = image_layers(&ctx.world().list::<ImageRecord>()?);
     let mut left: u64 = steps.iter().map(|step| step.size).sum();
     let mut pruned = Pruned::default();

@@ -2,8 +2,8 @@
 
 use crate::engine::Ctx;
 use crate::world::{Fault, Kind, Record, Transaction, World};
+use cutaway_userland::sorted::Map as BTreeMap;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// So many are kept; Docker keeps 256.

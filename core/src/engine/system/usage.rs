@@ -14,8 +14,8 @@ use crate::view::template::{Shape, Template};
 use crate::view::units;
 use crate::volume::VolumeRecord;
 use crate::world::World;
+use cutaway_userland::sorted::Map as BTreeMap;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 /// All that is measured.
 struct Disk {

@@ -7,7 +7,7 @@ use crate::engine::{Ctx, Error, Result};
 use crate::volume::{VolumeRecord, invalid_name};
 use crate::world::World;
 use crate::world::acts::CreateVolume;
-use std::collections::BTreeMap;
+use cutaway_userland::sorted::Map as BTreeMap;
 
 /// The label of volumes that nobody gave a name.
 const ANONYMOUS: &str = "com.docker.volume.anonymous";

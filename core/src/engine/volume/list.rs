@@ -10,8 +10,8 @@ use crate::view::table::Formatter;
 use crate::view::{rows, units};
 use crate::volume::VolumeRecord;
 use crate::world::World;
+use cutaway_userland::sorted::Map as BTreeMap;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 pub(super) async fn inspect<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
     let mut inspection = Inspection::new(ctx, call.args.value("format").unwrap_or("")).await?;

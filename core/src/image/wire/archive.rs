@@ -1,8 +1,8 @@
 //! The files of a `docker save` archive, beside the blobs.
 
 use crate::name::Digest;
+use cutaway_userland::sorted::Map as BTreeMap;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// One image in `manifest.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,8 +3,8 @@
 use super::{from_rfc3339, rfc3339};
 use crate::image::{Healthcheck, HistoryEntry, ImageConfig, ImageRecord, LayerRef};
 use crate::name::{DiffId, Digest};
+use cutaway_userland::sorted::Map as BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 type Empty = BTreeMap<String, String>;
@@ -131,8 +131,7 @@ impl ConfigFile {
     /// # Errors
     /// What is wrong with it, in a sentence.
     pub fn parse(bytes: &[u8]) -> Result<ConfigFile, String> {
-        let file: ConfigFile =
-            serde_json::from_slice(bytes).map_err(|e| format!("invalid image configuration: {e}"))?;
+        let file: ConfigFile = super::parse(bytes).map_err(|e| format!("invalid image configuration: {e}"))?;
         if file.rootfs.kind != "layers" {
             return Err(format!("invalid image configuration: rootfs type {:?} is not known", file.rootfs.kind));
         }
@@ -185,7 +184,8 @@ impl ConfigFile {
 
 impl RunConfig {
     pub fn of(config: &ImageConfig) -> RunConfig {
-        let keys = |set: &std::collections::BTreeSet<String>| set.iter().map(|k| (k.clone(), Empty::new())).collect();
+        let keys =
+            |set: &cutaway_userland::sorted::Set<String>| set.iter().map(|k| (k.clone(), Empty::new())).collect();
         RunConfig {
             user: config.user.clone(),
             exposed_ports: keys(&config.exposed_ports),

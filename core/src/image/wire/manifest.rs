@@ -1,8 +1,8 @@
 //! Manifests and indexes: what a registry hands out for a name.
 
 use crate::name::Digest;
+use cutaway_userland::sorted::Map as BTreeMap;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// Media types.
 pub mod media {

@@ -11,3 +11,9 @@ pub use archive::{ArchiveEntry, LayerSource};
 pub use config::{ConfigFile, HealthcheckJson, HistoryJson, RootFs, RunConfig};
 pub use manifest::{Descriptor, Document, Index, Manifest, Platform, media};
 pub use time::{from_rfc3339, rfc3339};
+
+/// Reads JSON into a type by way of [`serde_json::Value`], as the records are read: a second way to the
+/// same types would double their code in the page.
+pub fn parse<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
+    serde_json::from_slice(bytes).and_then(serde_json::from_value)
+}

@@ -2,7 +2,7 @@
 
 use crate::layer::{Entry, EntryKind};
 use crate::sim::kernel::Machine;
-use std::collections::BTreeMap;
+use cutaway_userland::sorted::Map as BTreeMap;
 
 /// The tools of busybox as Debian builds it.
 const APPLETS: &str = "[ [[ acpid adjtimex ar arch arp arping ascii ash awk base64 basename bc blkdiscard blockdev brctl bunzip2 \

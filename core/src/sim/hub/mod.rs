@@ -12,9 +12,9 @@ pub use pack::Packed;
 
 use crate::image::wire::media;
 use crate::registry::{MemoryStore, Request, Response, server};
+use cutaway_userland::sorted::Map as BTreeMap;
 use serde_json::json;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Where the hub sends those who come without a token: everybody gets one, for reading.

@@ -5,7 +5,7 @@ use super::state::Kernel;
 use crate::world::acts::{CgroupLimit, DeviceRule};
 use cutaway_userland::Errno;
 use cutaway_userland::os::{Cost, FileKind, Limit, Pid, Result, Signal, Status};
-use std::collections::BTreeMap;
+use cutaway_userland::sorted::Map as BTreeMap;
 use std::time::Duration;
 
 /// Names a control group.

@@ -4,8 +4,8 @@ use super::state::Kernel;
 use super::tty::Tty;
 use super::vfs::pseudo::{Entry, PseudoNode, Source};
 use super::vfs::{NodeRef, cast};
+use cutaway_userland::sorted::Map as BTreeMap;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 
 /// One mounted instance: containers have one each.

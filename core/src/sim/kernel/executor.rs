@@ -6,8 +6,9 @@
 
 use crate::world::LocalFut;
 use cutaway_userland::os::Pid;
+use cutaway_userland::sorted::Map as BTreeMap;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -178,13 +179,13 @@ impl Executor {
     fn fire(&self) {
         loop {
             let mut timers = self.timers.borrow_mut();
-            match timers.due.first_entry() {
-                Some(entry) if entry.key().0 <= self.clock.get() => {
-                    let waker = entry.remove();
-                    drop(timers);
-                    waker.wake();
-                }
-                _ => return,
+            if !timers.due.first_key_value().is_some_and(|(due, _)| due.0 <= self.clock.get()) {
+                return;
+            }
+            let first = timers.due.pop_first();
+            drop(timers);
+            if let Some((_, waker)) = first {
+                waker.wake();
             }
         }
     }

@@ -6,9 +6,8 @@ use super::net::NetNsId;
 use super::state::Kernel;
 use super::vfs::mount::MountTable;
 use cutaway_userland::os::Pid;
+use cutaway_userland::sorted::Map as BTreeMap;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::rc::Rc;
 
 pub(crate) struct PidNamespace {
@@ -33,8 +32,8 @@ impl PidNamespace {
         loop {
             let id = self.next;
             self.next = if id + 1 >= LARGEST { 300 } else { id + 1 };
-            if let Entry::Vacant(free) = self.map.entry(id) {
-                free.insert(host.unwrap_or(id));
+            if !self.map.contains_key(&id) {
+                self.map.insert(id, host.unwrap_or(id));
                 return id;
             }
         }

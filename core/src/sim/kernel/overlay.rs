@@ -9,7 +9,7 @@ use super::vfs::union::Union;
 use crate::world::{Change, ChangeKind};
 use cutaway_userland::Errno;
 use cutaway_userland::os::{FileKind, Result};
-use std::collections::BTreeMap;
+use cutaway_userland::sorted::Map as BTreeMap;
 use std::rc::Rc;
 
 /// One union, shared by its clones. It may be mounted ([`Machine::mount_overlay`]) any number of times, or not

@@ -182,6 +182,6 @@ impl Kernel {
     }
 }
 
-fn disposition(table: &std::collections::BTreeMap<Signal, Disposition>, signal: Signal) -> Disposition {
+fn disposition(table: &cutaway_userland::sorted::Map<Signal, Disposition>, signal: Signal) -> Disposition {
     table.get(&signal).copied().unwrap_or_default()
 }

@@ -10,8 +10,8 @@ use super::tty::Tty;
 use super::vfs::FsHead;
 use cutaway_userland::Errno;
 use cutaway_userland::os::{Pid, Result};
+use cutaway_userland::sorted::Map as BTreeMap;
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 

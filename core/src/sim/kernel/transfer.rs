@@ -8,7 +8,8 @@ use super::vfs::union::UnionNode;
 use super::vfs::{AttrChange, NewNode, NodeRef, cast};
 use cutaway_userland::Errno;
 use cutaway_userland::os::{FileKind, Result};
-use std::collections::BTreeMap;
+use cutaway_userland::sorted::Arrange;
+use cutaway_userland::sorted::Map as BTreeMap;
 use std::rc::Rc;
 
 const LINKS: u32 = 40;
@@ -76,7 +77,7 @@ pub(crate) fn export(k: &Kernel, root: &NodeRef, path: &str) -> Result<Vec<TreeE
     let name = if name == "." || name == ".." { "" } else { name };
     let mut entries = Vec::new();
     walk(k, &node, name.to_string(), &mut BTreeMap::new(), &mut entries)?;
-    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    entries.arrange_by(|a, b| a.path.cmp(&b.path));
     Ok(entries)
 }
 

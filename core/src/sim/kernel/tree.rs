@@ -6,8 +6,9 @@ use super::pipe::Pipe;
 use super::vfs::memory::{Data, MemNode, Meta, new_fs};
 use cutaway_userland::Errno;
 use cutaway_userland::os::{FileKind, Result};
+use cutaway_userland::sorted::Arrange;
+use cutaway_userland::sorted::Map as BTreeMap;
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -164,7 +165,7 @@ impl Tree {
     pub fn entries(&self) -> Vec<TreeEntry> {
         let mut entries = Vec::new();
         walk(&self.root, String::new(), &mut BTreeMap::new(), &mut entries);
-        entries.sort_by(|a, b| a.path.cmp(&b.path));
+        entries.arrange_by(|a, b| a.path.cmp(&b.path));
         entries
     }
 

@@ -6,8 +6,8 @@ use super::serve::{catch, listen, say, serve, write_all};
 use crate::registry::{self, MemoryStore, Store};
 use cutaway_userland::io;
 use cutaway_userland::os::{Address, FileKind, LocalFut, OpenFlags, Os, Signal};
+use cutaway_userland::sorted::Set as BTreeSet;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 const FOLDER: &str = "/var/lib/registry/docker/registry/v2";

@@ -2,8 +2,8 @@
 //! and for signals at once, and answers each request as it is complete.
 
 use cutaway_userland::os::{Address, Disposition, Fd, Os, PollFd, Signal, SocketKind};
+use cutaway_userland::sorted::Map as BTreeMap;
 use cutaway_userland::{Errno, os};
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// The most bytes that one unfinished request may have.

@@ -4,6 +4,7 @@ use super::{Session, host};
 use crate::cli;
 use crate::sim::kernel::Machine;
 use cutaway_userland::os::Os;
+use cutaway_userland::sorted::Arrange;
 
 impl Session {
     /// The line with its last word completed as far as there is only one way to go on; `None` where nothing
@@ -24,7 +25,7 @@ impl Session {
             found = self.files(word);
         }
         found.retain(|name| name.starts_with(word));
-        found.sort();
+        found.arrange();
         found.dedup();
         let shared = common(&found)?;
         let end = if found.len() == 1 && !shared.ends_with('/') { " " } else { "" };

@@ -9,9 +9,9 @@ use crate::sim::world::{Memory, SimWorld};
 use crate::view::stage::*;
 use crate::volume::VolumeRecord;
 use crate::world::{ChangeKind, Kind, Queries, Subject};
-use serde::Deserialize;
+use cutaway_userland::sorted::Arrange;
+use cutaway_userland::sorted::Map as BTreeMap;
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// The most changed paths of a container that are shown.
@@ -78,7 +78,7 @@ impl StageBuilder {
                     Known { view, ..old }
                 }
                 None => {
-                    let Ok(record) = ContainerRecord::deserialize(&*value) else { continue };
+                    let Ok(record) = serde_json::from_value::<ContainerRecord>((*value).clone()) else { continue };
                     let view = Rc::new(container(&record, world, &self.layers));
                     Known { value, record, view }
                 }
@@ -87,7 +87,7 @@ impl StageBuilder {
         }
         self.containers = known;
         let mut all: Vec<&Known> = self.containers.values().collect();
-        all.sort_by_key(|k| k.record.created);
+        all.arrange_by_key(|k| k.record.created);
         all.into_iter().map(|k| k.view.clone()).collect()
     }
 
@@ -105,7 +105,7 @@ impl StageBuilder {
             return self.last.volumes.clone();
         }
         let mut records = now.list::<VolumeRecord>();
-        records.sort_by_key(|volume| volume.created);
+        records.arrange_by_key(|volume| volume.created);
         let fresh = records.into_iter().map(|volume| VolumeView {
             size: match self.last.volumes.iter().find(|v| v.name == volume.name) {
                 Some(old) if quiet(&volume.name) => old.size,
@@ -134,7 +134,7 @@ fn images(memory: &Memory) -> Vec<ImageView> {
         names.entry(tag.image.to_string()).or_default().push(familiar(&tag.name));
     }
     let mut records = memory.list::<ImageRecord>();
-    records.sort_by_key(|image| (image.last_tagged, image.created));
+    records.arrange_by_key(|image| (image.last_tagged, image.created));
     let view = |image: &ImageRecord| {
         let mut made_by = image.history.iter().filter(|h| !h.empty_layer);
         let layers = image.layers.iter().map(|layer| LayerView {
@@ -175,7 +175,7 @@ fn registries(memory: &Memory) -> Vec<RegistryView> {
 
 fn networks(memory: &Memory) -> Vec<NetworkView> {
     let mut records = memory.list::<NetworkRecord>();
-    records.sort_by_key(|network| network.created);
+    records.arrange_by_key(|network| network.created);
     let text = |value: Option<String>| value.unwrap_or_default();
     records
         .into_iter()
@@ -254,6 +254,6 @@ fn processes(record: &ContainerRecord, world: &SimWorld) -> Vec<(i32, String)> {
         Ok(rows) => rows.iter().map(|p| (machine.pid_in(p.pid, init).unwrap_or(p.pid), words(&p.args, "?"))).collect(),
         Err(_) => Vec::new(),
     };
-    all.sort();
+    all.arrange();
     all
 }

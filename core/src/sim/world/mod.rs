@@ -27,9 +27,9 @@ use crate::world::Fault;
 use crate::world::acts::{Capabilities, SnapshotKey};
 use cutaway_userland::Errno;
 use cutaway_userland::os::Pid;
+use cutaway_userland::sorted::Map as BTreeMap;
 use notify::Notify;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Where the engine keeps its files on the simulated host.

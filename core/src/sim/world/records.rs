@@ -3,8 +3,8 @@
 
 use super::SimWorld;
 use crate::world::{Fault, Kind, Record, Records, Transaction};
+use cutaway_userland::sorted::Map as BTreeMap;
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 type Shelf = BTreeMap<Rc<str>, Rc<Value>>;
@@ -27,7 +27,7 @@ impl Memory {
     /// All of a kind in the order of their keys; what can't be read is left out.
     pub fn list<R: Record>(&self) -> Vec<R> {
         let Some(shelf) = self.kinds.get(&R::KIND) else { return Vec::new() };
-        shelf.values().filter_map(|value| R::deserialize(&**value).ok()).collect()
+        shelf.values().filter_map(|value| read(value).ok()).collect()
     }
 
     /// Whether nothing of this kind has changed between two moments.
@@ -51,6 +51,12 @@ impl Memory {
     }
 }
 
+/// A record from its stored form. It takes a copy apart, for reading from a borrowed value would double
+/// the code of each record in the page.
+fn read<R: Record>(value: &Rc<Value>) -> Result<R, serde_json::Error> {
+    serde_json::from_value((**value).clone())
+}
+
 fn malformed<R: Record>(key: &str, error: &serde_json::Error) -> Fault {
     Fault::Malformed { what: format!("stored {} {key:?}", R::KIND.name()), reason: error.to_string() }
 }
@@ -58,7 +64,7 @@ fn malformed<R: Record>(key: &str, error: &serde_json::Error) -> Fault {
 impl Records for SimWorld {
     fn get<R: Record>(&self, key: &str) -> Result<Option<R>, Fault> {
         let Some(value) = self.0.records.borrow().get(R::KIND, key) else { return Ok(None) };
-        R::deserialize(&*value).map(Some).map_err(|e| malformed::<R>(key, &e))
+        read(&value).map(Some).map_err(|e| malformed::<R>(key, &e))
     }
 
     fn put<R: Record>(&self, record: &R) -> Result<(), Fault> {
@@ -82,7 +88,7 @@ impl Records for SimWorld {
     fn list<R: Record>(&self) -> Result<Vec<R>, Fault> {
         let memory = self.memory();
         let Some(shelf) = memory.kinds.get(&R::KIND) else { return Ok(Vec::new()) };
-        shelf.iter().map(|(key, value)| R::deserialize(&**value).map_err(|e| malformed::<R>(key, &e))).collect()
+        shelf.iter().map(|(key, value)| read(value).map_err(|e| malformed::<R>(key, &e))).collect()
     }
 
     /// One thread and no waiting in between: the copy that the change works on is the only writer.

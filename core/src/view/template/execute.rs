@@ -3,6 +3,7 @@
 use super::tree::{Call, Kind, Node, Operand, Pipe};
 use super::value::{Shape, Val, Zero, member};
 use super::{Template, TemplateError, functions, print};
+use cutaway_userland::sorted::Arrange;
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -401,7 +402,7 @@ fn entries<'a>(value: &Val<'a>) -> Option<Vec<(Val<'a>, Val<'a>)>> {
         Val::Json(json) => match json.as_ref() {
             Value::Object(map) => {
                 let mut keys: Vec<&String> = map.keys().collect();
-                keys.sort();
+                keys.arrange();
                 let element = |key: &String| match value {
                     Val::Json(Cow::Borrowed(Value::Object(map))) => Val::Json(Cow::Borrowed(&map[key])),
                     _ => Val::own(map[key].clone()),

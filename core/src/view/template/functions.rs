@@ -2,6 +2,7 @@
 
 use super::print::{self, plain, sprintf};
 use super::value::{Val, Zero, member};
+use cutaway_userland::sorted::Arrange;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -105,7 +106,7 @@ fn visible(value: &Val) -> Value {
     match value.json() {
         Value::Object(map) if map.keys().any(|k| k.starts_with('@')) => {
             let mut entries: Vec<(String, Value)> = map.into_iter().filter(|(k, _)| !k.starts_with('@')).collect();
-            entries.sort_by(|a, b| a.0.cmp(&b.0));
+            entries.arrange_by(|a, b| a.0.cmp(&b.0));
             Value::Object(entries.into_iter().collect())
         }
         value => value,

@@ -28,7 +28,7 @@ use std::fmt;
 pub struct Template {
     source: String,
     nodes: Vec<tree::Node>,
-    defined: std::collections::BTreeMap<String, Vec<tree::Node>>,
+    defined: cutaway_userland::sorted::Map<String, Vec<tree::Node>>,
 }
 
 /// Why a template can't be parsed or executed, as Go words it: `template: :1:2: …`.

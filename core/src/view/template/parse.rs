@@ -3,7 +3,7 @@
 use super::lex::{Piece, Token, error, pieces};
 use super::tree::{Call, Kind, Node, Operand, Pipe, Span};
 use super::{Template, TemplateError, functions};
-use std::collections::BTreeMap;
+use cutaway_userland::sorted::Map as BTreeMap;
 use std::ops::Range;
 
 type Result<T> = std::result::Result<T, TemplateError>;

@@ -1,6 +1,7 @@
 //! How Go prints values: `fmt.Print` and `fmt.Sprintf` over JSON.
 
 use super::value::{Val, Zero};
+use cutaway_userland::sorted::Arrange;
 use serde_json::{Map, Number, Value};
 
 /// As an action prints its value.
@@ -38,7 +39,7 @@ pub(super) fn of_json(value: &Value) -> String {
         }
         Value::Object(map) => {
             let mut entries: Vec<(&String, &Value)> = map.iter().collect();
-            entries.sort_by_key(|(key, _)| *key);
+            entries.arrange_by_key(|(key, _)| *key);
             let entries: Vec<String> = entries.iter().map(|(k, v)| format!("{k}:{}", of_json(v))).collect();
             format!("map[{}]", entries.join(" "))
         }

@@ -1,5 +1,6 @@
 //! Tools that work on bytes and fields: `cut` and `tr`.
 
+use crate::sorted::Arrange;
 use super::text::inputs;
 use super::{Ending, Tool, printf};
 use crate::os::Os;
@@ -23,7 +24,7 @@ fn ranges(list: &str) -> Option<Vec<(usize, usize)>> {
         }
         ranges.push((from - 1, to));
     }
-    ranges.sort_unstable();
+    ranges.arrange();
     Some(ranges)
 }
 

@@ -4,7 +4,7 @@ use super::files::join;
 use super::{Ending, Tool, sizes};
 use crate::errno::Errno;
 use crate::os::{FileKind, MountFlags, Os};
-use std::collections::BTreeSet;
+use crate::sorted::Set as BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 

@@ -1,5 +1,6 @@
 //! `ls`.
 
+use crate::sorted::Arrange;
 use super::files::join;
 use super::options::Options;
 use super::users::Users;
@@ -165,7 +166,7 @@ impl<O: Os> Listing<'_, O> {
             None => e.stat.mtime,
         };
         let extension = |e: &Entry| e.name.rsplit_once('.').map_or(String::new(), |(_, x)| x.to_string());
-        entries.sort_by(|a, b| {
+        entries.arrange_by(|a, b| {
             let first = match key {
                 Some('S') => b.stat.size.cmp(&a.stat.size),
                 Some('t') => time(b).cmp(&time(a)),

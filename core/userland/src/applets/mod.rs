@@ -42,6 +42,15 @@ pub use basics::echoed;
 pub use tool::{Ending, Tool};
 
 use crate::os::{Os, Program};
+use std::pin::Pin;
+
+/// What a tool does: one type for all, so that [`run`] is compiled once.
+type Applet<O> = for<'a> fn(&'a Tool<O>) -> Pin<Box<dyn Future<Output = Ending> + 'a>>;
+
+async fn run<O: Os>(tool: Tool<O>, applet: Applet<O>) -> i32 {
+    let ending = applet(&tool).await;
+    tool.finish(ending).await
+}
 
 macro_rules! applets {
     ($($name:literal => $($path:ident)::+, $usage:literal;)*) => {
@@ -51,11 +60,7 @@ macro_rules! applets {
         /// The tool of this name.
         pub fn find<O: Os>(name: &str) -> Option<Program<O>> {
             Some(match name {
-                $($name => |os, argv, env| Box::pin(async move {
-                    let tool = Tool::new(os, argv, env, $usage);
-                    let ending = $($path)::+(&tool).await;
-                    tool.finish(ending).await
-                }),)*
+                $($name => |os, argv, env| Box::pin(run(Tool::new(os, argv, env, $usage), |tool| Box::pin($($path)::+(tool)))),)*
                 _ => return None,
             })
         }

@@ -4,7 +4,8 @@ use super::pattern::{Groups, Pattern, Syntax};
 use super::text::inputs;
 use super::{Ending, Tool};
 use crate::os::{Fd, OpenFlags, Os};
-use std::collections::{BTreeMap, VecDeque};
+use crate::sorted::Map as BTreeMap;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
 //! `sort`, `comm`, and how lines are compared; `shuf`.
 
+use crate::sorted::Arrange;
 use super::text::inputs;
 use super::{Ending, Tool};
 use crate::os::{Cost, OpenFlags, Os};
@@ -259,7 +260,7 @@ pub async fn sort<O: Os>(t: &Tool<O>) -> Ending {
         return Ok(0);
     }
     t.os.charge(Cost { cpu: all.len() as u64, memory: 0 }).await;
-    all.sort_by(compare);
+    all.arrange_by(compare);
     if o.has('u') {
         all.dedup_by(|b, a| by_keys(a, b) == Ordering::Equal);
     }

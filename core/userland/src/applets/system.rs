@@ -1,5 +1,6 @@
 //! Processes and the machine: `ps`, `top`, `kill`, `killall`, `pidof`, `pgrep`, `free`, `uname`, `hostname`.
 
+use crate::sorted::Arrange;
 use super::users::Users;
 use super::{Ending, Tool, sizes};
 use crate::os::{Os, Pid, Signal};
@@ -76,7 +77,7 @@ async fn processes<O: Os>(t: &Tool<O>) -> Vec<Process> {
         }
         found.push(process);
     }
-    found.sort_by_key(|p| p.pid);
+    found.arrange_by_key(|p| p.pid);
     found
 }
 
@@ -248,7 +249,7 @@ pub async fn top<O: Os>(t: &Tool<O>) -> Ending {
             let earlier = before.iter().find(|b| b.pid == p.pid).map_or(p.cpu, |b| b.cpu);
             (p.cpu.saturating_sub(earlier) * 100 / span).min(100)
         };
-        all.sort_by_key(|p| (std::cmp::Reverse(share(p)), std::cmp::Reverse(p.vsz), p.pid));
+        all.arrange_by_key(|p| (std::cmp::Reverse(share(p)), std::cmp::Reverse(p.vsz), p.pid));
         if !batch {
             t.print("\x1b[H\x1b[J");
         }
@@ -407,7 +408,7 @@ pub async fn pgrep<O: Os>(t: &Tool<O>) -> Ending {
         let subject = if o.has('f') { p.command() } else { p.comm.clone() };
         p.pid != own && pattern.is_match(subject.as_bytes()) != o.has('v')
     });
-    found.sort_by_key(|p| (p.started, p.pid));
+    found.arrange_by_key(|p| (p.started, p.pid));
     if o.has('n') {
         found = found.pop().into_iter().collect();
     } else if o.has('o') {

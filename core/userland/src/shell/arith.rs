@@ -367,7 +367,7 @@ fn power(base: i64, exponent: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
+    use crate::sorted::Map as BTreeMap;
 
     impl Names for BTreeMap<String, String> {
         fn value(&mut self, name: &str, _index: Option<&str>) -> Result<Option<String>, String> {

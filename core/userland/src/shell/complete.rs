@@ -1,5 +1,6 @@
 //! What Tab offers: commands, files, variables, and whatever a host adds for commands it knows.
 
+use crate::sorted::Arrange;
 use super::{Shell, builtins};
 use crate::os::{FileKind, Os};
 
@@ -47,7 +48,7 @@ impl<O: Os> Shell<O> {
                 None => self.files(word),
             }
         };
-        choices.sort();
+        choices.arrange();
         choices.dedup();
         Completions { start: line[..start].chars().count(), choices }
     }

@@ -1,5 +1,6 @@
 //! Pathname expansion: the files that a pattern names.
 
+use crate::sorted::Arrange;
 use super::Shell;
 use super::pattern::{Pattern, PatternChar, has_pattern};
 use crate::os::{Cost, FileKind, Os};
@@ -39,7 +40,7 @@ impl<O: Os> Shell<O> {
         let pattern = Pattern::new(component, self.options.extglob);
         let folder = if base.is_empty() { "." } else { base };
         let Ok(mut entries) = self.os.read_dir(folder) else { return };
-        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        entries.arrange_by(|a, b| a.name.cmp(&b.name));
         for entry in entries {
             let hidden = entry.name.starts_with('.') && !pattern.begins_with_dot() && !self.options.dotglob;
             if hidden || !pattern.matches(&entry.name) {

@@ -1,5 +1,6 @@
 //! Children: starting them, waiting for them, and the table of jobs.
 
+use crate::sorted::Arrange;
 use super::{Flow, Run, Shell};
 use crate::errno::Errno;
 use crate::io;
@@ -151,7 +152,7 @@ impl Jobs {
             let job = self.table.iter().find(|job| job.number == *n);
             (job.is_some_and(|job| matches!(job.state(), JobState::Stopped(_))), *n)
         };
-        recent.sort_by_key(&mut state);
+        recent.arrange_by_key(&mut state);
         match recent.iter().rev().position(|n| *n == number) {
             Some(0) => '+',
             Some(1) => '-',

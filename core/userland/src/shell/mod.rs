@@ -32,7 +32,7 @@ pub use interactive::{Session, interactive};
 
 use crate::io;
 use crate::os::{Fd, Os, Pid, Program};
-use std::collections::BTreeMap;
+use crate::sorted::Map as BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;

@@ -8,7 +8,7 @@ use super::{Flow, Run, Shell};
 use crate::errno::Errno;
 use crate::io;
 use crate::os::{FileKind, LocalFut, Os};
-use std::collections::BTreeMap;
+use crate::sorted::Map as BTreeMap;
 use std::rc::Rc;
 
 /// Where commands are looked for when `PATH` is not set.

@@ -5,7 +5,7 @@ use super::variables::Variables;
 use super::{Flow, GetoptsState, Options, Run, Shell, builtins, parse};
 use crate::io;
 use crate::os::{Disposition, Os, Signal};
-use std::collections::BTreeMap;
+use crate::sorted::Map as BTreeMap;
 
 /// Where a shell's commands come from.
 enum Source {

@@ -5,7 +5,7 @@ use super::{Fut, Run, Shell, arith};
 use crate::applets::pattern::{Pattern, Syntax};
 use crate::applets::test::evaluate;
 use crate::os::Os;
-use std::collections::BTreeMap;
+use crate::sorted::Map as BTreeMap;
 
 /// The builtins `test` and `[`: 0 where it holds, 1 where not, 2 where it is none.
 pub(super) async fn command<O: Os>(shell: &mut Shell<O>, argv: &[String]) -> i32 {

@@ -1,6 +1,6 @@
 //! The shell's variables: scalars and arrays, what is exported, and what functions keep to themselves.
 
-use std::collections::BTreeMap;
+use crate::sorted::Map as BTreeMap;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {

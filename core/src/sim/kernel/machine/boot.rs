@@ -11,8 +11,8 @@ use crate::sim::kernel::vfs::memory::new_fs;
 use crate::sim::kernel::vfs::mount::{Mount, MountTable};
 use crate::sim::kernel::vfs::path::Place;
 use cutaway_userland::os::{FileKind, MountFlags, Result};
+use cutaway_userland::sorted::Map as BTreeMap;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// What is mounted from the beginning: source, target, kind, options.

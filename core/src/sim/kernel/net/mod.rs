@@ -9,10 +9,11 @@ pub(crate) mod socket;
 use crate::world::acts::Protocol;
 use cutaway_userland::Errno;
 use cutaway_userland::os::{Interface, Result, Route, SocketKind};
+use cutaway_userland::sorted::Arrange;
+use cutaway_userland::sorted::Map as BTreeMap;
 pub(crate) use link::{Link, LinkKind};
 pub(crate) use route::{Hop, Verdict};
 use socket::Socket;
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::{Rc, Weak};
 
@@ -201,7 +202,7 @@ impl Net {
                 });
             }
         }
-        connected.sort_by_key(|r| r.destination);
+        connected.arrange_by_key(|r| r.destination);
         routes.extend(connected);
         routes
     }

@@ -6,8 +6,8 @@ use crate::sim::kernel::pipe::Pipe;
 use crate::sim::kernel::state::Kernel;
 use cutaway_userland::Errno;
 use cutaway_userland::os::{DirEntry, FileKind, Result};
+use cutaway_userland::sorted::Map as BTreeMap;
 use std::cell::{Cell, Ref, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use super::NodeRef;
 use super::path::Place;
 use cutaway_userland::Errno;
 use cutaway_userland::os::{MountFlags, Result};
-use std::collections::BTreeMap;
+use cutaway_userland::sorted::Map as BTreeMap;
 use std::rc::Rc;
 
 pub(crate) type MountId = u32;

@@ -7,6 +7,7 @@ use crate::sim::kernel::state::Kernel;
 use crate::sim::kernel::tty::Tty;
 use cutaway_userland::Errno;
 use cutaway_userland::os::{DirEntry, FileKind, Result};
+use cutaway_userland::sorted::Arrange;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -151,7 +152,7 @@ impl Vnode for PseudoNode {
             return Err(Errno::ENOENT);
         }
         let mut names = self.source.list(k, &parts);
-        names.sort();
+        names.arrange();
         names.dedup();
         let entry = |name: String| {
             let path = format!("{}/{name}", self.path);

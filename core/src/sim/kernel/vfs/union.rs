@@ -10,8 +10,8 @@ use crate::sim::kernel::pipe::Pipe;
 use crate::sim::kernel::state::Kernel;
 use cutaway_userland::Errno;
 use cutaway_userland::os::{DirEntry, FileKind, Result};
+use cutaway_userland::sorted::{Map as BTreeMap, Set as BTreeSet};
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 

@@ -6,6 +6,7 @@ use crate::sim::programs::http::{self, Request, Response};
 use crate::sim::programs::names;
 use cutaway_userland::io;
 use cutaway_userland::os::{FileKind, Os};
+use cutaway_userland::sorted::Arrange;
 use std::net::SocketAddr;
 
 /// A whole configuration.
@@ -206,7 +207,7 @@ impl Settings {
     /// The ports that some server listens on, each once.
     pub fn ports(&self) -> Vec<u16> {
         let mut ports: Vec<u16> = self.sites.iter().flat_map(|s| s.ports.clone()).collect();
-        ports.sort_unstable();
+        ports.arrange();
         ports.dedup();
         ports
     }

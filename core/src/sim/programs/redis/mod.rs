@@ -62,7 +62,7 @@ async fn server<O: Os>(os: O, port: u16, password: String) -> i32 {
     }
     log(&os, 'M', '*', "Ready to accept connections tcp").await;
     let store = RefCell::new(store);
-    let known = RefCell::new(std::collections::BTreeSet::<Address>::new());
+    let known = RefCell::new(cutaway_userland::sorted::Set::<Address>::new());
     let on_bytes = async |_: usize, bytes: &[u8], from: &Address| {
         let Some((words, used)) = commands::parse(bytes) else { return Taken::More };
         let Some(words) = words else {

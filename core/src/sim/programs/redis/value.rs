@@ -1,6 +1,7 @@
 //! What redis keeps, and its dump file. Source: "Redis RDB File Format", version 11, the plain encodings.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use cutaway_userland::sorted::{Map as BTreeMap, Set as BTreeSet};
+use std::collections::VecDeque;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {

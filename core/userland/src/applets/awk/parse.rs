@@ -1,7 +1,7 @@
 //! Reads an `awk` program: tokens by need, then a tree by descent.
 
 use crate::applets::printf;
-use std::collections::BTreeMap;
+use crate::sorted::Map as BTreeMap;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expr {

@@ -249,7 +249,7 @@ pub(super) async fn mapfile<O: Os>(shell: &mut Shell<O>, args: &[String]) -> Run
     let fd = value('u').and_then(|v| v.parse().ok()).unwrap_or(0);
     let delimiter = value('d').map_or('\n', |v| v.chars().next().unwrap_or('\0'));
     let most = value('n').and_then(|v| v.parse().ok()).filter(|n| *n > 0).unwrap_or(usize::MAX);
-    let mut map = std::collections::BTreeMap::new();
+    let mut map = crate::sorted::Map::new();
     while map.len() < most {
         let Some((mut line, complete)) = shell.read_line(fd, delimiter, None).await? else { break };
         if complete && !trims {

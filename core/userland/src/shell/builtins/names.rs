@@ -1,5 +1,6 @@
 //! Builtins about what names stand for.
 
+use crate::sorted::Arrange;
 use super::super::escape::single_quoted;
 use super::super::simple::{DEFAULT_PATH, Kinds};
 use super::super::{Flow, Run, Shell};
@@ -157,7 +158,7 @@ pub(super) async fn unalias<O: Os>(shell: &mut Shell<O>, args: &[String]) -> Run
 
 pub(super) async fn help<O: Os>(shell: &mut Shell<O>) -> Run<i32> {
     let mut names: Vec<&str> = super::names().collect();
-    names.sort_unstable();
+    names.arrange();
     let text = format!("Built-in commands:\n------------------\n\t{}\n", names.join(" "));
     Ok(shell.print(&text).await)
 }

@@ -5,7 +5,7 @@ use super::super::parse::is_name;
 use super::super::variables::{Value, Variable};
 use super::super::{Run, Shell, arith};
 use crate::os::Os;
-use std::collections::BTreeMap;
+use crate::sorted::Map as BTreeMap;
 
 /// `export`, `readonly`, `local`, `declare` and `typeset`: one mechanism with different defaults.
 pub(super) async fn declare<O: Os>(shell: &mut Shell<O>, argv: &[String]) -> Run<i32> {

@@ -10,9 +10,9 @@ mod lexer;
 mod word;
 
 use super::syntax::{List, Redirect, Word};
+use crate::sorted::Map as BTreeMap;
 use lexer::Spanned;
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// How deep commands and expansions may be nested: hostile scripts must not exhaust the stack.
