@@ -177,13 +177,15 @@ impl Client for Caller {
     fn read(&self, max: usize) -> LocalFut<Result<Vec<u8>, Fault>> {
         let (os, there) = (self.os.clone(), self.is_there());
         Box::pin(async move {
-            while there {
+            if !there {
+                return Ok(Vec::new());
+            }
+            loop {
                 match os.read(0, max).await {
                     Err(Errno::EINTR) => give_way().await,
                     other => return other.map_err(fault("read", "standard input")),
                 }
             }
-            Ok(Vec::new())
         })
     }
 
