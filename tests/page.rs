@@ -14,11 +14,24 @@ use std::time::Duration;
 /// How long a page may take to show what it is waited for. Generous: machines may be busy.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A browser at the page; ended, with all that was started for it, when it goes.
+/// A browser at the page.
 struct Browser {
     client: Client,
-    driver: Child,
+    _driver: Driver,
+}
+
+/// The driver's process and the browser's files; both end with it, also where a test panics.
+struct Driver {
+    process: Child,
     profile: PathBuf,
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = std::fs::remove_dir_all(&self.profile);
+    }
 }
 
 /// Serves the page on a free port of this machine; the address.
@@ -33,13 +46,10 @@ fn serve() -> Option<String> {
 async fn open(url: &str, width: u32, dark: bool) -> Option<Browser> {
     let program = std::env::var_os("CHROMEDRIVER")?;
     let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
-    let driver = Command::new(program)
-        .arg(format!("--port={port}"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the driver starts");
     let profile = std::env::temp_dir().join(format!("cutaway-browser-{}-{port}", std::process::id()));
+    let mut command = Command::new(program);
+    command.arg(format!("--port={port}")).stdout(Stdio::null()).stderr(Stdio::null());
+    let driver = Driver { process: command.spawn().expect("the driver starts"), profile: profile.clone() };
     let mut arguments: Vec<String> = [
         "headless=new",
         "no-sandbox",
@@ -69,7 +79,7 @@ async fn open(url: &str, width: u32, dark: bool) -> Option<Browser> {
     for _ in 0..300 {
         if let Ok(client) = builder.connect(&format!("http://127.0.0.1:{port}")).await {
             client.goto(url).await.expect("the page opens");
-            return Some(Browser { client, driver, profile });
+            return Some(Browser { client, _driver: driver });
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -77,11 +87,8 @@ async fn open(url: &str, width: u32, dark: bool) -> Option<Browser> {
 }
 
 impl Browser {
-    async fn close(mut self) {
+    async fn close(self) {
         let _ = self.client.close().await;
-        let _ = self.driver.kill();
-        let _ = self.driver.wait();
-        let _ = std::fs::remove_dir_all(self.profile);
     }
 
     /// Waits until a script's answer is true.

@@ -36,6 +36,10 @@ use std::time::Duration;
 /// Turns of the machine in one slice of work: what is counted in the log.
 const SLICE: u64 = 2000;
 
+/// How long a question may take, and in which steps it is given time.
+const PATIENCE: Duration = Duration::from_secs(2);
+const MOMENT: Duration = Duration::from_millis(10);
+
 /// What a script has printed and nobody has taken yet.
 type Output = Rc<RefCell<Vec<u8>>>;
 
@@ -298,8 +302,9 @@ impl Session {
         at_prompt
     }
 
-    /// Answers a question that needs the machine to run, as a lesson's checks do. The clock stays within where
-    /// it may go; `None` where the answer would need more. It is no input: nothing is noted in the log.
+    /// Answers a question that needs the machine to run, as a lesson's checks do. An answer that needs time, as
+    /// one over the network does, gets up to [`PATIENCE`] of it, noted in the log as ticks; `None` where that
+    /// is not enough. The question itself is no input.
     pub fn ask<T: 'static>(&self, question: LocalFut<T>) -> Option<T> {
         let answer = Rc::new(RefCell::new(None));
         let slot = answer.clone();
@@ -308,7 +313,15 @@ impl Session {
             *slot.borrow_mut() = Some(found);
         }));
         let was_quiet = self.slices.get().is_none();
-        while answer.borrow().is_none() && !self.slice() {}
+        let mut given = Duration::ZERO;
+        loop {
+            while answer.borrow().is_none() && !self.slice() {}
+            if answer.borrow().is_some() || given >= PATIENCE {
+                break;
+            }
+            self.tick(MOMENT);
+            given += MOMENT;
+        }
         if was_quiet {
             // For the log nothing has happened.
             self.settle();
