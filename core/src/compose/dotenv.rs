@@ -1,7 +1,7 @@
 //! `.env` and `env_file` files: `NAME=value` lines with quotes, comments and variables. Source: compose-go's dotenv.
 
 use super::template::Variables;
-use std::collections::BTreeMap;
+use cutaway_userland::sorted::Map as BTreeMap;
 
 /// The variables of a file, later lines winning. `outside` answers for variables that the file does not set itself.
 ///

@@ -3,8 +3,8 @@
 
 use super::load::{LoadError, Request, wanted};
 use super::{Project, dotenv, order, text, texts};
+use cutaway_userland::sorted::{Map as BTreeMap, Set as BTreeSet};
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Makes a project of the merged files.
 pub(super) fn finish(

@@ -4,8 +4,8 @@ use super::finish::finish;
 use super::merge::merge;
 use super::template::{TemplateError, Variables};
 use super::{Project, dotenv, normal, schema, short, text, texts};
+use cutaway_userland::sorted::{Map as BTreeMap, Set as BTreeSet};
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// What is asked for, and the files that have been read so far.
 pub struct Request<'a> {

@@ -23,8 +23,8 @@ pub use load::{LoadError, Request, load, project_name};
 pub use order::{dependencies, order};
 pub use words::split as split_words;
 
+use cutaway_userland::sorted::Map as BTreeMap;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
 
 /// An application: all its files in one, with nothing left to resolve.
 #[derive(Clone, Debug, Default, PartialEq)]

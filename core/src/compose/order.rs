@@ -1,8 +1,8 @@
 //! Which service waits for which, and the order that follows.
 
 use super::Project;
+use cutaway_userland::sorted::Map as BTreeMap;
 use serde_json::Value;
-use std::collections::BTreeMap;
 
 /// The services that this one waits for, with `{condition, required, restart}`; only those of active profiles.
 pub fn dependencies<'a>(project: &'a Project, service: &str) -> BTreeMap<&'a str, &'a Value> {

@@ -1,7 +1,7 @@
 //! `$VAR`, `${VAR:-default}` and their kin, in the texts of a Compose file. Source: compose-go's template.
 
+use cutaway_userland::sorted::{Map as BTreeMap, Set as BTreeSet};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Where variables come from, and what was noticed while they were put in.
 pub struct Variables<'a> {

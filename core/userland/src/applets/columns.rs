@@ -1,9 +1,9 @@
 //! Tools that work on bytes and fields: `cut` and `tr`.
 
-use crate::sorted::Arrange;
 use super::text::inputs;
 use super::{Ending, Tool, printf};
 use crate::os::Os;
+use crate::sorted::Arrange;
 
 /// Ranges as `cut` takes them (`1,3-5,7-`), from zero, ends exclusive, sorted.
 fn ranges(list: &str) -> Option<Vec<(usize, usize)>> {

@@ -1,11 +1,11 @@
 //! `ls`.
 
-use crate::sorted::Arrange;
 use super::files::join;
 use super::options::Options;
 use super::users::Users;
 use super::{Ending, Tool, clock, meta, sizes};
 use crate::os::{FileKind, Os, Stat};
+use crate::sorted::Arrange;
 use std::cmp::Ordering;
 
 struct Entry {

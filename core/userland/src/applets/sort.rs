@@ -1,9 +1,9 @@
 //! `sort`, `comm`, and how lines are compared; `shuf`.
 
-use crate::sorted::Arrange;
 use super::text::inputs;
 use super::{Ending, Tool};
 use crate::os::{Cost, OpenFlags, Os};
+use crate::sorted::Arrange;
 use std::cmp::Ordering;
 
 /// How a key is compared.

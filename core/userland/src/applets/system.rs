@@ -1,9 +1,9 @@
 //! Processes and the machine: `ps`, `top`, `kill`, `killall`, `pidof`, `pgrep`, `free`, `uname`, `hostname`.
 
-use crate::sorted::Arrange;
 use super::users::Users;
 use super::{Ending, Tool, sizes};
 use crate::os::{Os, Pid, Signal};
+use crate::sorted::Arrange;
 
 /// What `/proc` tells of one process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! What Tab offers: commands, files, variables, and whatever a host adds for commands it knows.
 
-use crate::sorted::Arrange;
 use super::{Shell, builtins};
 use crate::os::{FileKind, Os};
+use crate::sorted::Arrange;
 
 /// Knows the words of some commands, as the names after `docker `.
 pub trait Completer {

@@ -1,9 +1,9 @@
 //! Pathname expansion: the files that a pattern names.
 
-use crate::sorted::Arrange;
 use super::Shell;
 use super::pattern::{Pattern, PatternChar, has_pattern};
 use crate::os::{Cost, FileKind, Os};
+use crate::sorted::Arrange;
 
 impl<O: Os> Shell<O> {
     /// The paths that match, sorted; empty where there are none.

@@ -1,10 +1,10 @@
 //! Children: starting them, waiting for them, and the table of jobs.
 
-use crate::sorted::Arrange;
 use super::{Flow, Run, Shell};
 use crate::errno::Errno;
 use crate::io;
 use crate::os::{Disposition, Fd, LocalFut, Os, Pid, Signal, Status, Wait, WaitFor};
+use crate::sorted::Arrange;
 
 /// What a child is to the shell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

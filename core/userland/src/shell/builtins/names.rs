@@ -1,10 +1,10 @@
 //! Builtins about what names stand for.
 
-use crate::sorted::Arrange;
 use super::super::escape::single_quoted;
 use super::super::simple::{DEFAULT_PATH, Kinds};
 use super::super::{Flow, Run, Shell};
 use crate::os::Os;
+use crate::sorted::Arrange;
 
 /// `command` and `builtin`: the command of a name, but no function.
 pub(super) async fn command<O: Os>(shell: &mut Shell<O>, argv: &[String]) -> Run<i32> {
