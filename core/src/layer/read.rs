@@ -281,6 +281,28 @@ mod tests {
     }
 
     #[test]
+    fn any_byte_may_be_wrong() {
+        let rows =
+            [("d/", EntryType::Directory, ""), ("d/a", EntryType::Regular, ""), ("l", EntryType::Symlink, "d/a")];
+        let whole = tar_of(&rows);
+        for at in 0..whole.len() {
+            for byte in [0, b'/', b'9', 0xff] {
+                let mut broken = whole.clone();
+                broken[at] = byte;
+                // With the sums put right, so that the change is looked at.
+                let start = at / 512 * 512;
+                let mut header = tar::Header::from_byte_slice(&broken[start..start + 512]).clone();
+                header.set_cksum();
+                broken[start..start + 512].copy_from_slice(header.as_bytes());
+                if let Ok(all) = entries("test", &broken) {
+                    assert!(all.iter().all(|(e, _)| !e.path.starts_with('/') && !e.path.split('/').any(|p| p == "..")));
+                }
+            }
+            let _ = entries("test", &whole[..at]);
+        }
+    }
+
+    #[test]
     fn broken_archives() {
         let whole = tar_of(&[("a", EntryType::Regular, "")]);
         let reason = |bytes: &[u8]| match entries("test", bytes) {

@@ -43,6 +43,29 @@ fn instructions_of_each_kind() {
     }
 }
 
+/// Cut short anywhere, or with any one character changed, it is read or refused.
+#[test]
+fn broken_text_is_refused_kindly() {
+    let text = "# escape=`\nARG A=${B:-c}\nFROM a AS b\nRUN --mount=type=cache,target=/x <<E `\n a\nq\nE\nCOPY --from=b [\"x\", \"y\"]\n\
+                HEALTHCHECK --interval=1s CMD [\"é\"]\nENV a=\"b ${c%%d}\" 'e'\nEXPOSE 80-90/tcp\n";
+    let whole: Vec<char> = text.chars().collect();
+    for at in 0..=whole.len() {
+        for change in ["", "\"", "'", "$", "{", "\\", "<", "\n", "é", "=", "#", "["] {
+            let mut broken: String = whole[..at].iter().collect();
+            broken.push_str(change);
+            for rest in [String::new(), whole[(at + 1).min(whole.len())..].iter().collect()] {
+                let text = broken.clone() + &rest;
+                if let Err(error) = Dockerfile::parse(&text) {
+                    assert!(!error.message.is_empty());
+                    crate::dockerfile::excerpt("Dockerfile", &text, error.line, error.last_line);
+                }
+                let spans = crate::dockerfile::spans(&text);
+                assert!(spans.iter().all(|s| text.get(s.start..s.end).is_some()), "{text:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn stages_and_arguments() {
     let file =

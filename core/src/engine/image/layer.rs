@@ -2,7 +2,7 @@
 
 use crate::engine::{Ctx, Result};
 use crate::image::LayerRef;
-use crate::layer::plain;
+use crate::layer::{Compression, plain};
 use crate::name::{ChainId, Digest};
 use crate::world::World;
 use crate::world::acts::{PutBlob, RemoveBlob, UnpackLayer};
@@ -19,6 +19,7 @@ pub async fn add_layer<W: World>(
 ) -> Result<LayerRef> {
     let diff_id = match expected {
         Some(diff_id) => diff_id,
+        None if Compression::of(&archive) == Compression::None => Digest::of(&archive),
         None => Digest::of(&plain(what, &archive)?),
     };
     let chain = Digest::chain(parent.as_ref(), &diff_id);
