@@ -58,3 +58,24 @@ pub async fn list<W: World>(ctx: &Ctx<W>) -> Result<i32> {
     ctx.print(align(&format!("{heads}\ndefault*\tdocker\t\t\t\n{row}\n"), 0, 3)).await;
     Ok(0)
 }
+
+/// `docker buildx inspect`: the one builder there is.
+pub async fn inspect<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
+    let name = call.args.word(0);
+    if !matches!(name, "" | "default") {
+        return Err(Error::Client(format!("ERROR: no builder {name:?} found")));
+    }
+    let platform = Platform::normal("linux", &ctx.world().host().architecture, "");
+    ctx.print(format!(
+        "Name:   default\nDriver: docker\n\nNodes:\nName:             default\nEndpoint:         default\n\
+         Status:           running\nBuildKit version: v0.0.0+unknown\nPlatforms:        {platform}\n"
+    ))
+    .await;
+    Ok(0)
+}
+
+/// `docker buildx version`.
+pub async fn version<W: World>(ctx: &Ctx<W>) -> Result<i32> {
+    ctx.print(format!("github.com/docker/buildx v{}\n", crate::cli::BUILDX_VERSION)).await;
+    Ok(0)
+}
