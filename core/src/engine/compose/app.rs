@@ -1,0 +1,128 @@
+//! A project and the engine it runs on: its containers, found by their labels, and the lines of progress.
+
+use crate::compose::Project;
+use crate::container::ContainerRecord;
+use crate::engine::container::heal_all;
+use crate::engine::{Ctx, Error, Result};
+use crate::world::World;
+use serde_json::{Map, Value};
+
+pub(super) const LABEL: &str = "com.docker.compose";
+
+/// What a compose command works with.
+pub(super) struct App<'a, W> {
+    pub ctx: &'a Ctx<W>,
+    pub project: Project,
+    /// Known by its name only: what its containers say is all there is.
+    pub all: bool,
+}
+
+/// A container of a project.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    pub service: String,
+    pub number: u32,
+    pub one_off: bool,
+    pub record: ContainerRecord,
+}
+
+impl Member {
+    pub fn name(&self) -> &str {
+        &self.record.name
+    }
+
+    pub fn label(&self, key: &str) -> String {
+        self.record.labels().get(&format!("{LABEL}.{key}")).cloned().unwrap_or_default()
+    }
+}
+
+impl<W: World> App<'_, W> {
+    /// All containers of the project, by service and number.
+    pub async fn everyone(&self) -> Result<Vec<Member>> {
+        let mut members: Vec<Member> = heal_all(self.ctx)
+            .await?
+            .into_iter()
+            .filter_map(|record| {
+                let labels = record.labels();
+                let label = |key: &str| labels.get(&format!("{LABEL}.{key}")).cloned();
+                (label("project").as_deref() == Some(&self.project.name)).then(|| Member {
+                    service: label("service").unwrap_or_default(),
+                    number: label("container-number").and_then(|n| n.parse().ok()).unwrap_or(1),
+                    one_off: label("oneoff").as_deref() == Some("True"),
+                    record,
+                })
+            })
+            .collect();
+        members.sort_by(|a, b| (&a.service, a.number, a.name()).cmp(&(&b.service, b.number, b.name())));
+        Ok(members)
+    }
+
+    /// The containers of these services (of all, where none is named), without those of `run`.
+    pub async fn members(&self, services: &[String]) -> Result<Vec<Member>> {
+        let mut members = self.everyone().await?;
+        members.retain(|m| {
+            !m.one_off
+                && self.project.services.contains_key(&m.service)
+                && (services.is_empty() || services.contains(&m.service))
+        });
+        Ok(members)
+    }
+
+    /// Containers of services that the files no longer have.
+    pub async fn orphans(&self) -> Result<Vec<Member>> {
+        let mut members = self.everyone().await?;
+        let known = |s: &String| self.project.services.contains_key(s) || self.project.disabled.contains_key(s);
+        members.retain(|m| !self.all && !m.one_off && !known(&m.service));
+        Ok(members)
+    }
+
+    /// One container of a service, the first unless `index` says which.
+    ///
+    /// # Errors
+    /// `service "web" is not running`.
+    pub async fn running(&self, service: &str, index: Option<i64>) -> Result<Member> {
+        let members = self.members(&[service.to_string()]).await?;
+        let wanted = index.filter(|i| *i > 0);
+        members
+            .into_iter()
+            .filter(|m| m.record.is_running())
+            .find(|m| wanted.is_none_or(|i| i == i64::from(m.number)))
+            .ok_or_else(|| match wanted {
+                Some(index) => Error::Client(format!("service {service:?} is not running container #{index}")),
+                None => Error::Client(format!("service {service:?} is not running")),
+            })
+    }
+
+    pub fn service(&self, name: &str) -> Result<&Map<String, Value>> {
+        self.project.services.get(name).ok_or_else(|| Error::Client(format!("no such service: {name}")))
+    }
+
+    /// One line of progress: ` Container shop-web-1  Started`.
+    pub async fn progress(&self, what: &str, name: &str, state: &str) {
+        self.ctx.warn(format!(" {what} {name}  {state}\n")).await;
+    }
+
+    /// The services in the order of their dependencies.
+    pub fn order(&self) -> Result<Vec<String>> {
+        crate::compose::order(&self.project).map_err(Error::Client)
+    }
+
+    /// These services and all that they depend on, in order; all services where none is named.
+    pub fn with_dependencies(&self, names: &[String], dependencies: bool) -> Result<Vec<String>> {
+        let order = self.order()?;
+        if names.is_empty() {
+            return Ok(order);
+        }
+        let mut wanted: Vec<String> = names.to_vec();
+        let mut at = 0;
+        while dependencies && at < wanted.len() {
+            for name in crate::compose::dependencies(&self.project, &wanted[at].clone()).keys() {
+                if !wanted.iter().any(|w| w == name) {
+                    wanted.push((*name).to_string());
+                }
+            }
+            at += 1;
+        }
+        Ok(order.into_iter().filter(|n| wanted.contains(n)).collect())
+    }
+}

@@ -1,0 +1,428 @@
+//! A container of a service: the service's attributes as the words of a `docker create`, so that one place
+//! makes containers.
+
+use super::App;
+use super::app::LABEL;
+use crate::compose::{self, text, texts};
+use crate::container::ContainerRecord;
+use crate::container::spec::{Surroundings, parse_duration, parse_run};
+use crate::engine::container::create_with_image;
+use crate::engine::{Error, Result};
+use crate::image::{Healthcheck, ImageRecord};
+use crate::world::World;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What `run` changes of a service, and what sets its container apart.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Changes {
+    pub name: String,
+    pub number: u32,
+    pub one_off: bool,
+    pub command: Option<Vec<String>>,
+    pub entrypoint: Option<Vec<String>>,
+    /// Without the ports of the file.
+    pub no_ports: bool,
+    /// Without the service's name in the network.
+    pub no_aliases: bool,
+    /// Further words of `docker create`.
+    pub words: Vec<String>,
+}
+
+/// Attributes that are one flag with one value.
+const FLAGS: &[(&str, &str)] = &[
+    ("cgroup", "cgroupns"),
+    ("cgroup_parent", "cgroup-parent"),
+    ("cpu_period", "cpu-period"),
+    ("cpu_quota", "cpu-quota"),
+    ("cpu_shares", "cpu-shares"),
+    ("cpus", "cpus"),
+    ("cpuset", "cpuset-cpus"),
+    ("domainname", "domainname"),
+    ("hostname", "hostname"),
+    ("ipc", "ipc"),
+    ("isolation", "isolation"),
+    ("mac_address", "mac-address"),
+    ("mem_limit", "memory"),
+    ("mem_reservation", "memory-reservation"),
+    ("mem_swappiness", "memory-swappiness"),
+    ("memswap_limit", "memory-swap"),
+    ("oom_score_adj", "oom-score-adj"),
+    ("pid", "pid"),
+    ("pids_limit", "pids-limit"),
+    ("platform", "platform"),
+    ("restart", "restart"),
+    ("shm_size", "shm-size"),
+    ("stop_signal", "stop-signal"),
+    ("user", "user"),
+    ("userns_mode", "userns"),
+    ("uts", "uts"),
+    ("working_dir", "workdir"),
+];
+
+/// Attributes that are on or off.
+const SWITCHES: &[(&str, &str)] = &[
+    ("init", "init"),
+    ("oom_kill_disable", "oom-kill-disable"),
+    ("privileged", "privileged"),
+    ("read_only", "read-only"),
+    ("stdin_open", "interactive"),
+    ("tty", "tty"),
+];
+
+/// Lists whose items are a flag each.
+const LISTS: &[(&str, &str)] = &[
+    ("cap_add", "cap-add"),
+    ("cap_drop", "cap-drop"),
+    ("device_cgroup_rules", "device-cgroup-rule"),
+    ("dns", "dns"),
+    ("dns_opt", "dns-option"),
+    ("dns_search", "dns-search"),
+    ("expose", "expose"),
+    ("group_add", "group-add"),
+    ("security_opt", "security-opt"),
+    ("tmpfs", "tmpfs"),
+];
+
+/// Maps whose pairs are a flag each.
+const PAIRS: &[(&str, &str)] = &[
+    ("annotations", "annotation"),
+    ("environment", "env"),
+    ("labels", "label"),
+    ("storage_opt", "storage-opt"),
+    ("sysctls", "sysctl"),
+];
+
+struct Words(Vec<String>);
+
+impl Words {
+    fn flag(&mut self, name: &str, value: impl AsRef<str>) {
+        self.0.push(format!("--{name}={}", value.as_ref()));
+    }
+}
+
+impl<W: World> App<'_, W> {
+    /// Makes a container of a service; it does not run yet.
+    pub(super) async fn create(
+        &self,
+        service: &str,
+        image: &ImageRecord,
+        changes: &Changes,
+    ) -> Result<ContainerRecord> {
+        let attributes = self.service(service)?;
+        let mut words = Words(vec!["container".into(), "create".into()]);
+        words.flag("name", &changes.name);
+        simple(attributes, &mut words);
+        if !changes.no_ports {
+            ports(attributes, &mut words);
+        }
+        self.labels(service, image, changes, &mut words);
+        self.mounts(attributes, &mut words)?;
+        self.networks(service, attributes, changes, &mut words).await?;
+        words.0.extend(changes.words.iter().cloned());
+        words.0.push(self.image_of(service)?);
+        let call =
+            crate::cli::parse(&words.0).map_err(|e| Error::Client(format!("service {service:?}: {}", e.text)))?;
+        let around = Surroundings { files: BTreeMap::new(), env: &|_| None, cwd: self.project.directory.clone() };
+        let mut spec = parse_run(&call.args, &around)?.spec;
+        let own = |key: &str| attributes.get(key).filter(|v| !v.is_null()).map(|v| texts(Some(v)));
+        spec.config.image.entrypoint = changes.entrypoint.clone().or_else(|| own("entrypoint"));
+        spec.config.image.cmd = match (&changes.command, &changes.entrypoint) {
+            (Some(command), _) => Some(command.clone()),
+            (None, Some(_)) => None,
+            (None, None) => own("command"),
+        };
+        spec.config.image.healthcheck = healthcheck(attributes).map_err(Error::Client)?;
+        let record = create_with_image(self.ctx, spec, image).await?;
+        self.inline_files(attributes, &record).await?;
+        Ok(record)
+    }
+
+    /// The image that a service's containers are made of.
+    pub(super) fn image_of(&self, service: &str) -> Result<String> {
+        let own = self.service(service)?.get("image").map(text);
+        Ok(own.unwrap_or_else(|| format!("{}-{service}", self.project.name)))
+    }
+
+    fn labels(&self, service: &str, image: &ImageRecord, changes: &Changes, words: &mut Words) {
+        let attributes = &self.project.services[service];
+        let depends: Vec<String> = compose::dependencies(&self.project, service)
+            .into_iter()
+            .map(|(name, how)| {
+                let restart = how.get("restart") == Some(&Value::Bool(true));
+                format!("{name}:{}:{restart}", how.get("condition").map(text).unwrap_or_default())
+            })
+            .collect();
+        let one_off = if changes.one_off { "True" } else { "False" };
+        for (key, value) in [
+            ("config-hash", compose::hash(attributes)),
+            ("container-number", changes.number.to_string()),
+            ("depends_on", depends.join(",")),
+            ("image", image.id.to_string()),
+            ("oneoff", one_off.to_string()),
+            ("project", self.project.name.clone()),
+            ("project.config_files", self.project.files.join(",")),
+            ("project.working_dir", self.project.directory.clone()),
+            ("service", service.to_string()),
+            ("version", super::VERSION.to_string()),
+        ] {
+            words.flag("label", format!("{LABEL}.{key}={value}"));
+        }
+    }
+
+    fn mounts(&self, attributes: &Map<String, Value>, words: &mut Words) -> Result<()> {
+        for volume in list(attributes, "volumes") {
+            let get = |key: &str| volume.get(key).map(text).unwrap_or_default();
+            let read_only = volume.get("read_only") == Some(&Value::Bool(true));
+            let (source, target) = (get("source"), get("target"));
+            let inner = |part: &str, key: &str| volume.get(part).and_then(|p| p.get(key)).map(text);
+            let mut options: Vec<String> = read_only.then(|| "ro".to_string()).into_iter().collect();
+            match get("type").as_str() {
+                "bind" if inner("bind", "create_host_path").as_deref() == Some("true") => {
+                    options.extend(inner("bind", "selinux"));
+                    options.extend(inner("bind", "propagation"));
+                    words.flag("volume", joined(&source, &target, &options));
+                }
+                "bind" => {
+                    let end = if read_only { ",readonly" } else { "" };
+                    words.flag("mount", format!("type=bind,source={source},target={target}{end}"));
+                }
+                "tmpfs" => {
+                    options.extend(inner("tmpfs", "size").map(|s| format!("size={s}")));
+                    options.extend(inner("tmpfs", "mode").map(|m| format!("mode={m}")));
+                    let options = if options.is_empty() { String::new() } else { format!(":{}", options.join(",")) };
+                    words.flag("tmpfs", target + &options);
+                }
+                _ if source.is_empty() => words.flag("volume", target),
+                _ => {
+                    let name = self.project.volumes.get(&source).and_then(|v| v.get("name")).map_or(source, text);
+                    if inner("volume", "nocopy").as_deref() == Some("true") {
+                        options.push("nocopy".into());
+                    }
+                    words.flag("volume", joined(&name, &target, &options));
+                }
+            }
+        }
+        for (key, part) in [("secrets", &self.project.secrets), ("configs", &self.project.configs)] {
+            for item in list(attributes, key) {
+                let source = item.get("source").map(text).unwrap_or_default();
+                let target = item.get("target").map_or_else(|| format!("/{source}"), text);
+                if let Some(file) = part.get(&source).and_then(|s| s.get("file")).map(text) {
+                    words.flag("mount", format!("type=bind,source={file},target={target},readonly"));
+                }
+            }
+        }
+        for from in texts(attributes.get("volumes_from")) {
+            let (kind, rest) = from.split_once(':').unwrap_or((&from, ""));
+            let (name, mode) = match kind {
+                "container" => rest.split_once(':').unwrap_or((rest, "")),
+                service => (service, rest),
+            };
+            let container = if kind == "container" { name.to_string() } else { self.name_of(name, 1) };
+            words.flag("volumes-from", if mode.is_empty() { container } else { format!("{container}:{mode}") });
+        }
+        Ok(())
+    }
+
+    /// The name of a service's container.
+    pub(super) fn name_of(&self, service: &str, number: u32) -> String {
+        let own = self.project.services.get(service).and_then(|s| s.get("container_name")).map(text);
+        own.unwrap_or_else(|| format!("{}-{service}-{number}", self.project.name))
+    }
+
+    async fn networks(
+        &self,
+        service: &str,
+        attributes: &Map<String, Value>,
+        changes: &Changes,
+        words: &mut Words,
+    ) -> Result<()> {
+        if let Some(mode) = attributes.get("network_mode").map(text) {
+            let mode = match mode.strip_prefix("service:") {
+                Some(other) => format!(
+                    "container:{}",
+                    self.running(other, None).await.map_or_else(|_| self.name_of(other, 1), |m| m.record.id)
+                ),
+                None => mode,
+            };
+            words.flag("network", mode);
+        }
+        let mut networks: Vec<(&String, &Value)> =
+            attributes.get("networks").and_then(Value::as_object).into_iter().flatten().collect();
+        networks
+            .sort_by_key(|(name, how)| (-how.get("priority").and_then(Value::as_i64).unwrap_or(0), (*name).clone()));
+        for (network, how) in networks {
+            let name =
+                self.project.networks.get(network).and_then(|n| n.get("name")).map_or_else(|| network.clone(), text);
+            let mut parts = vec![format!("name={name}")];
+            if !changes.no_aliases {
+                parts.push(format!("alias={service}"));
+                parts.extend(texts(how.get("aliases")).iter().map(|a| format!("alias={a}")));
+            }
+            for (key, option) in [
+                ("ipv4_address", "ip"),
+                ("ipv6_address", "ip6"),
+                ("mac_address", "mac-address"),
+                ("gw_priority", "gw-priority"),
+            ] {
+                parts.extend(how.get(key).filter(|v| !v.is_null()).map(|v| format!("{option}={}", text(v))));
+            }
+            words.flag("network", parts.join(","));
+        }
+        for link in texts(attributes.get("links")) {
+            let (other, alias) = link.split_once(':').unwrap_or((&link, &link));
+            words.flag("link", format!("{}:{alias}", self.name_of(other, 1)));
+        }
+        Ok(())
+    }
+
+    /// Secrets and configs that are no files: their text is put into the container.
+    async fn inline_files(&self, attributes: &Map<String, Value>, record: &ContainerRecord) -> Result<()> {
+        let mut archive = tar::Builder::new(Vec::new());
+        let mut any = false;
+        for (key, part) in [("secrets", &self.project.secrets), ("configs", &self.project.configs)] {
+            for item in list(attributes, key) {
+                let source = item.get("source").map(text).unwrap_or_default();
+                let target = item.get("target").map_or_else(|| format!("/{source}"), text);
+                let Some(definition) = part.get(&source) else { continue };
+                let content = match (definition.get("content").map(text), definition.get("environment").map(text)) {
+                    (Some(content), _) => content,
+                    (None, Some(name)) => self.ctx.client.env(&name).ok_or_else(|| {
+                        Error::Client(format!("environment variable {name:?} required by {source:?} is not set"))
+                    })?,
+                    (None, None) => continue,
+                };
+                let mode = item.get("mode").map(text).and_then(|m| u32::from_str_radix(&m, 8).ok()).unwrap_or(0o444);
+                let mut header = tar::Header::new_gnu();
+                header.set_size(content.len() as u64);
+                header.set_mode(mode);
+                let added = archive.append_data(&mut header, target.trim_start_matches('/'), content.as_bytes());
+                added.map_err(|e| Error::Client(format!("{source}: {e}")))?;
+                any = true;
+            }
+        }
+        if any {
+            let bytes = archive.into_inner().map_err(|e| Error::Client(e.to_string()))?;
+            super::run::docker_with(self, &["cp", "-", &format!("{}:/", record.id)], bytes).await?;
+        }
+        Ok(())
+    }
+}
+
+fn list<'a>(attributes: &'a Map<String, Value>, key: &str) -> impl Iterator<Item = &'a Value> {
+    attributes.get(key).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn joined(source: &str, target: &str, options: &[String]) -> String {
+    let options = if options.is_empty() { String::new() } else { format!(":{}", options.join(",")) };
+    format!("{source}:{target}{options}")
+}
+
+/// What is a flag or a list of flags, by the tables; and the rest that needs no project.
+fn simple(attributes: &Map<String, Value>, words: &mut Words) {
+    for (key, flag) in FLAGS {
+        if let Some(value) = attributes.get(*key) {
+            words.flag(flag, text(value));
+        }
+    }
+    for (key, flag) in SWITCHES {
+        if attributes.get(*key) == Some(&Value::Bool(true)) {
+            words.flag(flag, "true");
+        }
+    }
+    for (key, flag) in LISTS {
+        for value in texts(attributes.get(*key)) {
+            words.flag(flag, value);
+        }
+    }
+    for (key, flag) in PAIRS {
+        for (name, value) in attributes.get(*key).and_then(Value::as_object).into_iter().flatten() {
+            if !value.is_null() {
+                words.flag(flag, format!("{name}={}", text(value)));
+            }
+        }
+    }
+    for host in texts(attributes.get("extra_hosts")) {
+        words.flag("add-host", host.replacen('=', ":", 1));
+    }
+    for device in list(attributes, "devices") {
+        let get = |key: &str| device.get(key).map(text).unwrap_or_default();
+        words.flag("device", format!("{}:{}:{}", get("source"), get("target"), get("permissions")));
+    }
+    for (name, limit) in attributes.get("ulimits").and_then(Value::as_object).into_iter().flatten() {
+        match (limit.get("soft"), limit.get("hard")) {
+            (Some(soft), Some(hard)) => words.flag("ulimit", format!("{name}={}:{}", text(soft), text(hard))),
+            _ => words.flag("ulimit", format!("{name}={}", text(limit))),
+        }
+    }
+    if let Some(logging) = attributes.get("logging") {
+        if let Some(driver) = logging.get("driver") {
+            words.flag("log-driver", text(driver));
+        }
+        for (name, value) in logging.get("options").and_then(Value::as_object).into_iter().flatten() {
+            words.flag("log-opt", format!("{name}={}", text(value)));
+        }
+    }
+    if let Some(nanos) = attributes.get("stop_grace_period").and_then(|p| parse_duration(&text(p)).ok()) {
+        words.flag("stop-timeout", (nanos / 1_000_000_000).to_string());
+    }
+    let deploy = attributes.get("deploy");
+    let resource = |part: &str, key: &str| deploy?.get("resources")?.get(part)?.get(key).map(text);
+    for (part, key, flag) in [
+        ("limits", "memory", "memory"),
+        ("limits", "cpus", "cpus"),
+        ("limits", "pids", "pids-limit"),
+        ("reservations", "memory", "memory-reservation"),
+    ] {
+        if let Some(value) = resource(part, key) {
+            words.flag(flag, value);
+        }
+    }
+    let policy = deploy.and_then(|d| d.get("restart_policy"));
+    if let Some(policy) = policy.filter(|_| !attributes.contains_key("restart")) {
+        let condition = policy.get("condition").map_or_else(|| "any".into(), text);
+        let most = policy.get("max_attempts").map(|n| format!(":{}", text(n))).unwrap_or_default();
+        words.flag(
+            "restart",
+            match condition.as_str() {
+                "none" => "no".to_string(),
+                "on-failure" => format!("on-failure{most}"),
+                _ => "always".to_string(),
+            },
+        );
+    }
+}
+
+fn ports(attributes: &Map<String, Value>, words: &mut Words) {
+    for port in list(attributes, "ports") {
+        let get = |key: &str| port.get(key).map(text).unwrap_or_default();
+        let (host, published, target, protocol) = (get("host_ip"), get("published"), get("target"), get("protocol"));
+        let host = if host.contains(':') { format!("[{host}]") } else { host };
+        let value = match (host.is_empty(), published.is_empty()) {
+            (true, true) => format!("{target}/{protocol}"),
+            (true, false) => format!("{published}:{target}/{protocol}"),
+            (false, _) => format!("{host}:{published}:{target}/{protocol}"),
+        };
+        words.flag("publish", value);
+    }
+}
+
+fn healthcheck(attributes: &Map<String, Value>) -> std::result::Result<Option<Healthcheck>, String> {
+    let Some(check) = attributes.get("healthcheck") else { return Ok(None) };
+    if check.get("disable") == Some(&Value::Bool(true)) {
+        return Ok(Some(Healthcheck { test: vec!["NONE".into()], ..Healthcheck::default() }));
+    }
+    let time = |key: &str| -> std::result::Result<Duration, String> {
+        let nanos = check.get(key).map(|v| parse_duration(&text(v))).transpose()?.unwrap_or(0);
+        Ok(Duration::from_nanos(u64::try_from(nanos).unwrap_or(0)))
+    };
+    Ok(Some(Healthcheck {
+        test: texts(check.get("test")),
+        interval: time("interval")?,
+        timeout: time("timeout")?,
+        start_period: time("start_period")?,
+        start_interval: time("start_interval")?,
+        retries: check.get("retries").map(text).and_then(|r| r.parse().ok()).unwrap_or(0),
+    }))
+}

@@ -1,0 +1,151 @@
+//! `docker compose down` and `rm`: what `up` made goes again.
+
+use super::App;
+use super::app::Member;
+use super::together::together;
+use crate::cli::Args;
+use crate::compose::text;
+use crate::engine::container::{self as engine, Removal, find_by_id};
+use crate::engine::{Error, Result, network, volume};
+use crate::network::NetworkRecord;
+use crate::volume::VolumeRecord;
+use crate::world::World;
+use std::pin::Pin;
+
+impl<W: World> App<'_, W> {
+    /// Removes stopped containers.
+    pub(super) async fn remove_all(&self, members: &[Member], volumes: bool) -> Result<()> {
+        for member in members {
+            self.progress("Container", member.name(), "Removing").await;
+            if let Ok(record) = find_by_id(self.ctx, &member.record.id) {
+                engine::remove(self.ctx, &record, &Removal { force: true, volumes }).await?;
+            }
+            self.progress("Container", member.name(), "Removed").await;
+        }
+        Ok(())
+    }
+
+    /// Stops and removes these containers side by side.
+    async fn take_down(&self, members: &[Member], timeout: Option<i64>, volumes: bool) -> Result<()> {
+        let work = members.iter().map(|member| {
+            Box::pin(async move {
+                let one = std::slice::from_ref(member);
+                self.stop_all(one, timeout).await?;
+                self.remove_all(one, volumes).await
+            }) as Pin<Box<dyn Future<Output = Result<()>>>>
+        });
+        together(work.collect()).await.into_iter().collect()
+    }
+}
+
+pub(super) async fn down<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
+    let (timeout, volumes, some) = (args.number("timeout"), args.flag("volumes"), !args.positionals.is_empty());
+    let mut everyone = app.everyone().await?;
+    let orphans = app.orphans().await?;
+    everyone.retain(|m| {
+        let orphan = orphans.iter().any(|o| o.record.id == m.record.id);
+        (!orphan || args.flag("remove-orphans")) && (!some || args.positionals.contains(&m.service))
+    });
+    let mut acted = !everyone.is_empty();
+    for group in app.last_first(everyone)? {
+        app.take_down(&group, timeout, volumes).await?;
+    }
+    if some {
+        return Ok(0);
+    }
+    acted |= networks(app).await?;
+    if volumes {
+        acted |= remove_volumes(app).await?;
+    }
+    if let Some(which) = args.value("rmi").filter(|w| !w.is_empty()) {
+        acted |= images(app, which).await?;
+    }
+    if !acted {
+        app.ctx.warn(format!("Warning: No resource found to remove for project {:?}.\n", app.project.name)).await;
+    }
+    Ok(0)
+}
+
+async fn networks<W: World>(app: &App<'_, W>) -> Result<bool> {
+    let mut acted = false;
+    for record in app.ctx.world().list::<NetworkRecord>()? {
+        if record.labels.get("com.docker.compose.project") != Some(&app.project.name) {
+            continue;
+        }
+        acted = true;
+        app.progress("Network", &record.name, "Removing").await;
+        match network::remove(app.ctx, &record).await {
+            Ok(()) => app.progress("Network", &record.name, "Removed").await,
+            Err(Error::Daemon(text)) if text.contains("active endpoints") => {
+                app.progress("Network", &record.name, "Resource is still in use").await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(acted)
+}
+
+async fn remove_volumes<W: World>(app: &App<'_, W>) -> Result<bool> {
+    let mut acted = false;
+    for record in app.ctx.world().list::<VolumeRecord>()? {
+        if record.labels.get("com.docker.compose.project") != Some(&app.project.name) {
+            continue;
+        }
+        acted = true;
+        app.progress("Volume", &record.name, "Removing").await;
+        match volume::remove(app.ctx, &record).await {
+            Ok(()) => app.progress("Volume", &record.name, "Removed").await,
+            Err(Error::Daemon(text)) if text.contains("in use") => {
+                app.progress("Volume", &record.name, "Resource is still in use").await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(acted)
+}
+
+/// `--rmi local` takes the images that have no name of their own, `all` every one.
+async fn images<W: World>(app: &App<'_, W>, which: &str) -> Result<bool> {
+    if !matches!(which, "local" | "all") {
+        return Err(Error::Client(format!("invalid value for --rmi: {which:?}")));
+    }
+    let mut acted = false;
+    for (name, service) in &app.project.services {
+        let own = service.get("image").map(text);
+        if which == "local" && own.is_some() {
+            continue;
+        }
+        let image = own.unwrap_or_else(|| format!("{}-{name}", app.project.name));
+        if crate::engine::image::lookup(app.ctx, &image)?.is_none() {
+            continue;
+        }
+        acted = true;
+        app.progress("Image", &image, "Removing").await;
+        super::run::docker(app, &["rmi", &image], false).await?;
+        app.progress("Image", &image, "Removed").await;
+    }
+    Ok(acted)
+}
+
+pub(super) async fn rm<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
+    let mut members = app.everyone().await?;
+    members.retain(|m| args.positionals.is_empty() || args.positionals.contains(&m.service));
+    if args.flag("stop") {
+        app.stop_all(&members.iter().filter(|m| m.record.is_running()).cloned().collect::<Vec<_>>(), None).await?;
+    } else {
+        members.retain(|m| !m.record.is_running());
+    }
+    if members.is_empty() {
+        app.ctx.warn("No stopped containers\n").await;
+        return Ok(0);
+    }
+    if !args.flag("force") {
+        let names: Vec<&str> = members.iter().map(Member::name).collect();
+        let question = format!("Going to remove {}\nAre you sure?", names.join(", "));
+        if !crate::engine::system::confirm(app.ctx, &question).await {
+            return Ok(0);
+        }
+    }
+    app.remove_all(&members, args.flag("volumes")).await?;
+    Ok(0)
+}

@@ -1,0 +1,178 @@
+//! Finding the files of a project and reading them: `-f`, `compose.yaml` here or above, `.env`, `-p`.
+
+use super::App;
+use crate::cli::Invocation;
+use crate::compose::{self, LoadError, Project, Request};
+use crate::container::ContainerRecord;
+use crate::container::spec::absolute;
+use crate::engine::{Ctx, Error, Result};
+use crate::view::units::rfc3339_seconds;
+use crate::world::World;
+use std::collections::BTreeMap;
+
+/// What a command can't do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    /// The files.
+    File,
+    /// The project's name is enough: its containers know the rest.
+    Name,
+}
+
+const NAMES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
+const OVERRIDES: [&str; 4] =
+    ["compose.override.yml", "compose.override.yaml", "docker-compose.override.yml", "docker-compose.override.yaml"];
+
+/// How much of what is read is worked out; `config` can ask for less.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Depth {
+    pub interpolate: bool,
+    pub resolve_paths: bool,
+    pub consistent: bool,
+    pub normalize: bool,
+}
+
+impl Depth {
+    pub const FULL: Depth = Depth { interpolate: true, resolve_paths: true, consistent: true, normalize: true };
+}
+
+/// The project of a command; `named` are the services that it names.
+pub(super) async fn open<'a, W: World>(
+    ctx: &'a Ctx<W>,
+    call: &Invocation,
+    need: Need,
+    named: &[String],
+) -> Result<App<'a, W>> {
+    let named: Vec<String> = named.iter().map(|n| n.split('=').next().unwrap_or(n).to_string()).collect();
+    let name = call.global.value("project-name").map(str::to_string).or_else(|| env(ctx, "COMPOSE_PROJECT_NAME"));
+    let given = call.global.given("file") || env(ctx, "COMPOSE_FILE").is_some();
+    let known = need == Need::Name && name.is_some() && !given;
+    if known && found(ctx).await.is_empty() {
+        let name = name.unwrap_or_default();
+        return Ok(App { ctx, project: remembered(ctx, &name)?, all: true });
+    }
+    let project = read(ctx, call, &named, Depth::FULL).await?;
+    for name in named.iter().filter(|n| !n.is_empty()) {
+        if !project.services.contains_key(name) {
+            return Err(Error::Client(format!("no such service: {name}")));
+        }
+    }
+    Ok(App { ctx, project, all: false })
+}
+
+fn env<W: World>(ctx: &Ctx<W>, name: &str) -> Option<String> {
+    ctx.client.env(name).filter(|v| !v.is_empty())
+}
+
+/// What the containers of a project tell of it, where there is no file.
+fn remembered<W: World>(ctx: &Ctx<W>, name: &str) -> Result<Project> {
+    let mut project = Project { name: name.to_string(), ..Project::default() };
+    for record in ctx.world().list::<ContainerRecord>()? {
+        let labels = record.labels();
+        let label = |key: &str| labels.get(&format!("com.docker.compose.{key}")).cloned().unwrap_or_default();
+        if label("project") == name {
+            project.services.entry(label("service")).or_default();
+            project.directory = label("project.working_dir");
+        }
+    }
+    Ok(project)
+}
+
+/// Compose's files of this folder, or of the nearest one above that has any.
+async fn found<W: World>(ctx: &Ctx<W>) -> Vec<String> {
+    let mut folder = ctx.client.cwd();
+    loop {
+        let mut files = Vec::new();
+        for names in [NAMES, OVERRIDES] {
+            for name in names {
+                let path = absolute(&folder, name);
+                if matches!(ctx.client.facts(&path).await, Ok(Some(_))) {
+                    files.push(path);
+                    break;
+                }
+            }
+            if files.is_empty() {
+                break;
+            }
+        }
+        if !files.is_empty() || folder == "/" || folder.is_empty() {
+            return files;
+        }
+        folder = parent(&folder);
+    }
+}
+
+fn parent(path: &str) -> String {
+    match path.rsplit_once('/') {
+        Some(("", _)) | None => "/".into(),
+        Some((folder, _)) => folder.into(),
+    }
+}
+
+/// Reads the project; warnings are told as they come up.
+pub(super) async fn read<W: World>(ctx: &Ctx<W>, call: &Invocation, named: &[String], depth: Depth) -> Result<Project> {
+    let global = &call.global;
+    let cwd = ctx.client.cwd();
+    let mut contents = BTreeMap::new();
+    let mut given = global.values("file").to_vec();
+    if given.is_empty() {
+        given = env(ctx, "COMPOSE_FILE").map(|v| v.split(':').map(str::to_string).collect()).unwrap_or_default();
+    }
+    let mut files = Vec::new();
+    for path in &given {
+        if path == "-" {
+            let bytes = crate::engine::image::read_all_bytes(ctx).await?;
+            contents.insert(format!("{cwd}/-"), Some(bytes));
+        }
+        files.push(absolute(&cwd, path));
+    }
+    let folder = global.value("project-directory").map(|d| absolute(&cwd, d));
+    if files.is_empty() {
+        files = found(ctx).await;
+    }
+    let Some(first) = files.first() else {
+        return Err(Error::Client("no configuration file provided: not found".into()));
+    };
+    let mut profiles = global.values("profile").to_vec();
+    profiles.extend(
+        env(ctx, "COMPOSE_PROFILES").into_iter().flat_map(|v| v.split(',').map(str::to_string).collect::<Vec<_>>()),
+    );
+    let lookup = |name: &str| ctx.client.env(name);
+    let directory = folder.unwrap_or_else(|| parent(first));
+    loop {
+        let request = Request {
+            files: files.clone(),
+            directory: directory.clone(),
+            name: global.value("project-name").map(str::to_string),
+            profiles: profiles.clone(),
+            named: named.to_vec(),
+            env_files: global.values("env-file").iter().map(|f| absolute(&cwd, f)).collect(),
+            env: &lookup,
+            contents: &contents,
+            interpolate: depth.interpolate,
+            resolve_paths: depth.resolve_paths,
+            consistent: depth.consistent,
+            normalize: depth.normalize,
+            all_resources: global.flag("all-resources"),
+        };
+        match compose::load(&request) {
+            Ok(project) => {
+                for warning in &project.warnings {
+                    warn(ctx, warning).await;
+                }
+                return Ok(project);
+            }
+            Err(LoadError::Needs(path)) => {
+                let bytes = ctx.client.read_file(&path).await.ok();
+                contents.insert(path, bytes);
+            }
+            Err(LoadError::Invalid(text)) => return Err(Error::Client(text)),
+        }
+    }
+}
+
+/// A warning in the form of Compose's log.
+pub(super) async fn warn<W: World>(ctx: &Ctx<W>, text: &str) {
+    let time = rfc3339_seconds(ctx.world().now());
+    ctx.warn(format!("time=\"{time}\" level=warning msg={text:?}\n")).await;
+}

@@ -1,0 +1,71 @@
+//! A person's side with its output turned off, for the engine's commands that compose uses inside; standard input
+//! may be replaced by bytes.
+
+use crate::world::{Client, Fault, FileFacts, LocalFut, Stream};
+use cutaway_userland::os::{Signal, WindowSize};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+pub(super) struct Quiet {
+    pub inner: Rc<dyn Client>,
+    /// What is read in place of standard input.
+    pub input: RefCell<Vec<u8>>,
+}
+
+impl Client for Quiet {
+    fn write(&self, _: Stream, _: &[u8]) -> LocalFut<()> {
+        Box::pin(async {})
+    }
+    fn broken(&self) -> bool {
+        false
+    }
+    fn read(&self, max: usize) -> LocalFut<Result<Vec<u8>, Fault>> {
+        let mut input = self.input.borrow_mut();
+        let count = max.min(input.len());
+        let bytes = input.drain(..count).collect();
+        Box::pin(async { Ok(bytes) })
+    }
+    fn is_tty(&self, _: Stream) -> bool {
+        false
+    }
+    fn window_size(&self) -> Option<WindowSize> {
+        None
+    }
+    fn set_raw(&self, _: bool) {}
+    fn signal(&self) -> LocalFut<Signal> {
+        self.inner.signal()
+    }
+    fn env(&self, name: &str) -> Option<String> {
+        self.inner.env(name)
+    }
+    fn cwd(&self) -> String {
+        self.inner.cwd()
+    }
+    fn uid(&self) -> u32 {
+        self.inner.uid()
+    }
+    fn read_file(&self, path: &str) -> LocalFut<Result<Vec<u8>, Fault>> {
+        self.inner.read_file(path)
+    }
+    fn write_file(&self, path: &str, bytes: &[u8], mode: u32) -> LocalFut<Result<(), Fault>> {
+        self.inner.write_file(path, bytes, mode)
+    }
+    fn append_file(&self, path: &str, bytes: &[u8]) -> LocalFut<Result<(), Fault>> {
+        self.inner.append_file(path, bytes)
+    }
+    fn make_directory(&self, path: &str, mode: u32) -> LocalFut<Result<(), Fault>> {
+        self.inner.make_directory(path, mode)
+    }
+    fn make_symlink(&self, target: &str, path: &str) -> LocalFut<Result<(), Fault>> {
+        self.inner.make_symlink(target, path)
+    }
+    fn remove_file(&self, path: &str) -> LocalFut<Result<(), Fault>> {
+        self.inner.remove_file(path)
+    }
+    fn read_directory(&self, path: &str) -> LocalFut<Result<Vec<String>, Fault>> {
+        self.inner.read_directory(path)
+    }
+    fn facts(&self, path: &str) -> LocalFut<Result<Option<FileFacts>, Fault>> {
+        self.inner.facts(path)
+    }
+}

@@ -1,0 +1,216 @@
+//! `docker compose run`, `exec` and others that are a `docker` command on one of the project's containers.
+
+use super::App;
+use super::converge::Plan;
+use super::create::Changes;
+use super::quiet::Quiet;
+use crate::cli::Args;
+use crate::compose::split_words;
+use crate::engine::container::{self as engine, Removal, find_by_id};
+use crate::engine::image::{self, PullPolicy};
+use crate::engine::{Ctx, Error, Result, build, volume};
+use crate::world::{Stream, World};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// Runs a docker command of the engine's; its exit status. Unless `shown`, its output is dropped.
+pub(super) async fn docker<W: World>(app: &App<'_, W>, words: &[&str], shown: bool) -> Result<i32> {
+    if shown { dispatch(app.ctx, words).await } else { docker_with(app, words, Vec::new()).await }
+}
+
+/// The same with these bytes on its standard input, showing nothing.
+pub(super) async fn docker_with<W: World>(app: &App<'_, W>, words: &[&str], input: Vec<u8>) -> Result<i32> {
+    let client = Rc::new(Quiet { inner: app.ctx.client.clone(), input: RefCell::new(input) });
+    dispatch(&Ctx { watched: app.ctx.watched.clone(), client }, words).await
+}
+
+async fn dispatch<W: World>(ctx: &Ctx<W>, words: &[&str]) -> Result<i32> {
+    let words: Vec<String> = words.iter().map(|w| (*w).to_string()).collect();
+    let call = crate::cli::parse(&words).map_err(|usage| Error::Client(usage.text))?;
+    if let Some(result) = engine::dispatch(ctx, &call).await {
+        return result;
+    }
+    if let Some(result) = image::dispatch(ctx, &call).await {
+        return result;
+    }
+    if let Some(result) = volume::dispatch(ctx, &call).await {
+        return result;
+    }
+    match build::dispatch(ctx, &call).await {
+        Some(result) => result,
+        None => Err(Error::Client(format!("{} is not supported here", words.join(" ")))),
+    }
+}
+
+/// `docker compose exec`.
+pub(super) async fn exec<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
+    let member = app.running(args.word(0), args.number("index")).await?;
+    let mut words: Vec<String> = vec!["exec".into()];
+    let client = &app.ctx.client;
+    let no_tty = args.given("no-tty") && args.flag("no-tty");
+    let tty = !no_tty && client.is_tty(Stream::Out) && client.is_tty(Stream::In);
+    if args.flag("detach") {
+        words.push("--detach".into());
+    } else {
+        words.push("--interactive".into());
+        words.extend(tty.then(|| "--tty".to_string()));
+    }
+    words.extend(args.flag("privileged").then(|| "--privileged".to_string()));
+    for name in ["env", "user", "workdir"] {
+        words.extend(args.values(name).iter().filter(|v| !v.is_empty()).map(|v| format!("--{name}={v}")));
+    }
+    words.push(member.record.id);
+    words.extend(args.positionals[1..].iter().cloned());
+    docker(app, &words.iter().map(String::as_str).collect::<Vec<_>>(), true).await
+}
+
+/// `docker compose run`: a container beside those of `up`, for one command.
+pub(super) async fn run<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
+    let service = args.word(0);
+    let attributes = app.service(service)?;
+    if !args.flag("no-deps") {
+        let mut needed = app.with_dependencies(&[service.to_string()], true)?;
+        needed.retain(|n| n != service);
+        app.ensure_images(&needed, args).await?;
+        app.ensure_networks().await?;
+        app.ensure_volumes().await?;
+        app.converge(&needed, &Plan { never: true, ..Plan::default() }).await?;
+        app.start_services(&needed, None).await?;
+        app.wait_for_dependencies(service, None).await?;
+    } else {
+        app.ensure_networks().await?;
+        app.ensure_volumes().await?;
+    }
+    app.ensure_images(&[service.to_string()], args).await?;
+    let image = image::ensure_quietly(app.ctx, &app.image_of(service)?, PullPolicy::Never, None).await?;
+    let client = &app.ctx.client;
+    let no_tty = args.given("no-TTY") && args.flag("no-TTY");
+    let detach = args.flag("detach");
+    let tty = !no_tty && !detach && client.is_tty(Stream::Out) && client.is_tty(Stream::In);
+    let input = !detach && args.flag_or("interactive", true);
+    let mut words = vec![format!("--tty={tty}"), format!("--interactive={input}")];
+    if attributes.contains_key("restart") || attributes.contains_key("deploy") {
+        words.push("--restart=no".into());
+    }
+    words.extend(args.flag("rm").then(|| "--rm".to_string()));
+    for name in ["env", "label", "publish", "volume", "user", "workdir", "cap-add", "cap-drop"] {
+        for value in args.values(name).iter().filter(|v| !v.is_empty()) {
+            match (name, value.contains('=')) {
+                ("env", false) => words.extend(client.env(value).map(|v| format!("--env={value}={v}"))),
+                _ => words.push(format!("--{name}={value}")),
+            }
+        }
+    }
+    let given = args.value("name").filter(|n| !n.is_empty()).map(str::to_string);
+    let name = given.unwrap_or_else(|| format!("{}-{service}-run-{}", app.project.name, &app.ctx.new_id()[..12]));
+    let entrypoint = args.value("entrypoint").map(split_words).transpose().map_err(Error::Client)?;
+    let changes = Changes {
+        name: name.clone(),
+        number: 1,
+        one_off: true,
+        command: (args.positionals.len() > 1).then(|| args.positionals[1..].to_vec()),
+        entrypoint,
+        no_ports: !args.flag("service-ports"),
+        no_aliases: !args.flag("use-aliases"),
+        words,
+    };
+    app.progress("Container", &name, "Creating").await;
+    let record = app.create(service, &image, &changes).await?;
+    app.progress("Container", &name, "Created").await;
+    if detach {
+        engine::start(app.ctx, &record.id, false).await?;
+        app.ctx.print(format!("{name}\n")).await;
+        return Ok(0);
+    }
+    let mut start = vec!["start", "--attach"];
+    if input {
+        start.push("--interactive");
+    }
+    start.push(&record.id);
+    let result = docker(app, &start, true).await;
+    if result.is_err()
+        && record.host.auto_remove
+        && let Ok(left) = find_by_id(app.ctx, &record.id)
+    {
+        let _ = engine::remove(app.ctx, &left, &Removal { force: true, volumes: true }).await;
+    }
+    result
+}
+
+/// `attach`, `export` and `commit`: the docker command of the same name on a service's container.
+pub(super) async fn on_container<W: World>(app: &App<'_, W>, args: &Args, command: &str) -> Result<i32> {
+    let index = args.number("index");
+    let member = match command {
+        "attach" => app.running(args.word(0), index).await?,
+        _ => one(app, args.word(0), index).await?,
+    };
+    let mut words: Vec<String> = vec!["container".into(), command.into()];
+    for (name, values) in args.flags.iter().filter(|(name, _)| !matches!(name.as_str(), "index" | "dry-run")) {
+        words.extend(values.iter().filter(|v| !v.is_empty()).map(|v| format!("--{name}={v}")));
+    }
+    words.push(member.record.id);
+    words.extend(args.positionals[1..].iter().cloned());
+    docker(app, &words.iter().map(String::as_str).collect::<Vec<_>>(), true).await
+}
+
+/// A container of a service, running or not.
+pub(super) async fn one<W: World>(app: &App<'_, W>, service: &str, index: Option<i64>) -> Result<super::app::Member> {
+    app.service(service)?;
+    let members = app.members(&[service.to_string()]).await?;
+    let index = index.filter(|i| *i > 0);
+    let found = members.into_iter().find(|m| index.is_none_or(|i| i == i64::from(m.number)));
+    found.ok_or_else(|| Error::Client(format!("no container found for service {service:?}")))
+}
+
+/// `docker compose cp`: `SERVICE:PATH` on one side.
+pub(super) async fn copy<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
+    let mut words: Vec<String> = vec!["cp".into()];
+    for name in ["archive", "follow-link"] {
+        words.extend(args.flag(name).then(|| format!("--{name}")));
+    }
+    let mut inside = 0;
+    for word in &args.positionals {
+        match word.split_once(':') {
+            Some((service, path)) if app.project.services.contains_key(service) => {
+                let member = one(app, service, args.number("index")).await?;
+                words.push(format!("{}:{path}", member.record.id));
+                inside += 1;
+            }
+            _ => words.push(word.clone()),
+        }
+    }
+    match inside {
+        0 => Err(Error::Client("unknown copy direction".into())),
+        1 => docker(app, &words.iter().map(String::as_str).collect::<Vec<_>>(), false).await,
+        _ => Err(Error::Client("copying between services is not supported".into())),
+    }
+}
+
+/// `docker compose stats`.
+pub(super) async fn stats<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
+    let members = app.members(&args.positionals).await?;
+    let mut words: Vec<String> = vec!["stats".into()];
+    for name in ["all", "no-stream", "no-trunc"] {
+        words.extend(args.flag(name).then(|| format!("--{name}")));
+    }
+    words.extend(args.value("format").filter(|f| !f.is_empty()).map(|f| format!("--format={f}")));
+    words.extend(members.into_iter().filter(|m| args.flag("all") || m.record.is_running()).map(|m| m.record.id));
+    docker(app, &words.iter().map(String::as_str).collect::<Vec<_>>(), true).await
+}
+
+/// `docker compose events`: those of the engine, of this project's containers.
+pub(super) async fn events<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
+    let mut words: Vec<String> = vec![
+        "events".into(),
+        "--filter=type=container".into(),
+        format!("--filter=label=com.docker.compose.project={}", app.project.name),
+    ];
+    for name in ["since", "until"] {
+        words.extend(args.value(name).filter(|v| !v.is_empty()).map(|v| format!("--{name}={v}")));
+    }
+    words.extend(args.flag("json").then(|| "--format=json".to_string()));
+    let call = crate::cli::parse(&words).map_err(|usage| Error::Client(usage.text))?;
+    crate::engine::system::dispatch(app.ctx, &call)
+        .await
+        .unwrap_or_else(|| Err(Error::Client("compose events is not supported".into())))
+}

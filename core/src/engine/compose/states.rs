@@ -1,0 +1,136 @@
+//! `start`, `stop`, `restart`, `kill`, `pause`, `unpause` and `wait`: states of containers that are there.
+
+use super::App;
+use super::app::Member;
+use super::together::together;
+use crate::cli::Args;
+use crate::container::Status;
+use crate::engine::container::{self as engine, find_by_id};
+use crate::engine::{Error, Result};
+use crate::world::World;
+use std::time::Duration;
+
+impl<W: World> App<'_, W> {
+    /// Stops these containers side by side.
+    pub(super) async fn stop_all(&self, members: &[Member], timeout: Option<i64>) -> Result<()> {
+        let work = members.iter().map(|member| {
+            Box::pin(async move {
+                self.progress("Container", member.name(), "Stopping").await;
+                engine::stop(self.ctx, &member.record, timeout, None).await?;
+                self.progress("Container", member.name(), "Stopped").await;
+                Ok(())
+            }) as std::pin::Pin<Box<dyn Future<Output = Result<()>>>>
+        });
+        together(work.collect()).await.into_iter().collect()
+    }
+
+    /// These containers, in groups by service: first those that nobody else depends on.
+    pub(super) fn last_first(&self, members: Vec<Member>) -> Result<Vec<Vec<Member>>> {
+        let mut order = self.order()?;
+        order.reverse();
+        let mut groups: Vec<Vec<Member>> =
+            order.iter().map(|service| members.iter().filter(|m| m.service == *service).cloned().collect()).collect();
+        groups.push(members.into_iter().filter(|m| !order.contains(&m.service)).collect());
+        groups.retain(|g| !g.is_empty());
+        Ok(groups)
+    }
+}
+
+pub(super) async fn start<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
+    let services = app.with_dependencies(&args.positionals, true)?;
+    let members = app.members(&services).await?;
+    for service in &args.positionals {
+        if !members.iter().any(|m| m.service == *service) {
+            return Err(Error::Client(format!("service {service:?} has no container to start")));
+        }
+    }
+    if members.is_empty() {
+        if let Some(service) = services.first() {
+            return Err(Error::Client(format!("service {service:?} has no container to start")));
+        }
+    }
+    app.start_services(&services, None).await?;
+    Ok(0)
+}
+
+pub(super) async fn stop<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
+    let members = app.members(&args.positionals).await?;
+    for group in app.last_first(members)? {
+        app.stop_all(&group, args.number("timeout")).await?;
+    }
+    Ok(0)
+}
+
+pub(super) async fn restart<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
+    let members = app.members(&args.positionals).await?;
+    for service in app.order()? {
+        for member in members.iter().filter(|m| m.service == service) {
+            app.progress("Container", member.name(), "Restarting").await;
+            engine::stop(app.ctx, &member.record, args.number("timeout"), None).await?;
+            engine::start(app.ctx, &member.record.id, false).await?;
+            app.progress("Container", member.name(), "Started").await;
+        }
+    }
+    Ok(0)
+}
+
+pub(super) async fn kill<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
+    let mut members = app.members(&args.positionals).await?;
+    if args.flag("remove-orphans") {
+        members.extend(app.orphans().await?);
+    }
+    members.retain(|m| m.record.is_running());
+    if members.is_empty() {
+        app.ctx.warn("no container to kill\n").await;
+        return Ok(0);
+    }
+    for member in &members {
+        app.progress("Container", member.name(), "Killing").await;
+        super::run::docker(
+            app,
+            &["kill", "--signal", args.value("signal").unwrap_or("SIGKILL"), &member.record.id],
+            false,
+        )
+        .await?;
+        app.progress("Container", member.name(), "Killed").await;
+    }
+    Ok(0)
+}
+
+pub(super) async fn pause<W: World>(app: &App<'_, W>, args: &Args, paused: bool) -> Result<i32> {
+    for member in app.members(&args.positionals).await? {
+        let fits = if paused {
+            member.record.state.status == Status::Running
+        } else {
+            member.record.state.status == Status::Paused
+        };
+        if !fits {
+            continue;
+        }
+        super::run::docker(app, &[if paused { "pause" } else { "unpause" }, &member.record.id], false).await?;
+        app.progress("Container", member.name(), if paused { "Paused" } else { "Unpaused" }).await;
+    }
+    Ok(0)
+}
+
+pub(super) async fn wait<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
+    let members = app.members(&args.positionals).await?;
+    if members.is_empty() {
+        return Err(Error::Client("no containers for project".into()));
+    }
+    loop {
+        for member in &members {
+            let record = find_by_id(app.ctx, &member.record.id)?;
+            if record.is_running() {
+                continue;
+            }
+            let code = record.state.exit_code;
+            app.ctx.print(format!("container {:?} exited with status code {code}\n", record.name)).await;
+            if args.flag("down-project") {
+                super::down::down(app, &Args::default()).await?;
+            }
+            return Ok(code);
+        }
+        app.ctx.world().record_change(Duration::from_millis(500)).await;
+    }
+}
