@@ -2,11 +2,10 @@
 
 use cutaway_core::compose::{self, LoadError, Request};
 use serde_json::Value;
-use std::collections::BTreeMap;
 
 /// Loads as `docker compose -p demo -f compose.yaml config --no-path-resolution` does.
 fn config(folder: &str) -> Result<Value, String> {
-    let mut contents = BTreeMap::new();
+    let mut contents = compose::Contents::new();
     loop {
         let request = Request {
             files: vec![format!("{folder}/compose.yaml")],

@@ -202,11 +202,7 @@ fn check(project: &Project) -> Result<(), String> {
         }
         for (other, how) in service.get("depends_on").and_then(Value::as_object).into_iter().flatten() {
             let optional = how.get("required") == Some(&Value::Bool(false));
-            let disabled = project.disabled.contains_key(other) && optional;
-            if !project.services.contains_key(other)
-                && !disabled
-                && !(optional && !project.disabled.contains_key(other))
-            {
+            if !optional && !project.services.contains_key(other) {
                 return invalid(format!("depends on undefined service {other:?}"));
             }
         }

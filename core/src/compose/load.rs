@@ -7,6 +7,9 @@ use super::{Project, dotenv, normal, schema, short, text, texts};
 use cutaway_userland::sorted::{Map as BTreeMap, Set as BTreeSet};
 use serde_json::{Map, Value};
 
+/// Files by path; `None` where there is no such file.
+pub type Contents = BTreeMap<String, Option<Vec<u8>>>;
+
 /// What is asked for, and the files that have been read so far.
 pub struct Request<'a> {
     /// `-f`, or what was found; absolute.
@@ -21,8 +24,7 @@ pub struct Request<'a> {
     /// `--env-file`; absolute. Without any, `.env` of the folder where there is one.
     pub env_files: Vec<String>,
     pub env: &'a dyn Fn(&str) -> Option<String>,
-    /// Files by path; `None` where there is no such file.
-    pub contents: &'a BTreeMap<String, Option<Vec<u8>>>,
+    pub contents: &'a Contents,
     pub interpolate: bool,
     pub resolve_paths: bool,
     /// Whether undefined references are errors.
@@ -168,6 +170,13 @@ fn wrong(path: &str, error: &TemplateError) -> String {
     }
 }
 
+/// Where a service stands: those beside it, and its file.
+struct Place<'a> {
+    services: &'a Map<String, Value>,
+    path: &'a str,
+    folder: &'a str,
+}
+
 struct Reader<'a> {
     request: &'a Request<'a>,
     lookup: &'a dyn Fn(&str) -> Option<String>,
@@ -182,12 +191,29 @@ impl Reader<'_> {
         let Ok(text) = std::str::from_utf8(bytes) else {
             return Err(format!("failed to parse {path}: yaml: invalid leading UTF-8 octet").into());
         };
-        let value: Value = serde_saphyr::from_str(text).map_err(|e| syntax(path, &e))?;
+        let value: Value = serde_saphyr::from_str_with_options(text, serde_saphyr::options! { strict_booleans: true })
+            .map_err(|e| syntax(path, &e))?;
         match value {
             Value::Object(map) => Ok(map),
             Value::Null => Err("empty compose file".to_string().into()),
             _ => Err("top-level object must be a mapping".to_string().into()),
         }
+    }
+
+    /// A file with its variables put in, checked, in canonical form.
+    fn canonical(&self, path: &str, folder: &str, variables: &Variables) -> Result<Map<String, Value>, LoadError> {
+        let mut top = self.parse(path)?;
+        if self.request.interpolate {
+            for (key, value) in &mut top {
+                fill(value, key, variables)?;
+            }
+        }
+        schema::check(&top).map_err(|e| format!("validating {path}: {e}"))?;
+        normal::file(&mut top)?;
+        if self.request.resolve_paths {
+            self.resolve_paths(&mut top, folder);
+        }
+        Ok(top)
     }
 
     /// A file in canonical form, with what it includes and what its services extend.
@@ -199,28 +225,18 @@ impl Reader<'_> {
         warnings: &mut Vec<String>,
         seen: &mut Vec<String>,
     ) -> Result<Map<String, Value>, LoadError> {
-        let mut top = self.parse(path)?;
+        let mut top = self.canonical(path, folder, variables)?;
         if seen.iter().any(|s| s == path) {
             seen.push(path.to_string());
             return Err(format!("include cycle detected:\n{}", seen.join("\n include ")).into());
         }
         seen.push(path.to_string());
-        if self.request.interpolate {
-            for (key, value) in &mut top {
-                fill(value, key, variables)?;
-            }
-        }
         if top.remove("version").is_some() {
             warnings.push(format!(
                 "{path}: the attribute `version` is obsolete, it will be ignored, please remove it to avoid potential confusion"
             ));
         }
-        schema::check(&top).map_err(|e| format!("validating {path}: {e}"))?;
-        normal::file(&mut top)?;
-        if self.request.resolve_paths {
-            self.resolve_paths(&mut top, folder);
-        }
-        self.extend_services(&mut top, path, folder, variables, warnings)?;
+        self.extend_services(&mut top, path, folder, variables)?;
         let mut whole = Value::Object(Map::new());
         if let Some(includes) = top.remove("include") {
             for include in includes.as_array().into_iter().flatten() {
@@ -288,31 +304,27 @@ impl Reader<'_> {
         path: &str,
         folder: &str,
         variables: &Variables,
-        warnings: &mut Vec<String>,
     ) -> Result<(), LoadError> {
         let Some(Value::Object(services)) = top.get("services").cloned() else { return Ok(()) };
+        let place = Place { services: &services, path, folder };
         let mut done = Map::new();
         for name in services.keys() {
-            let service = self.extended(&services, name, path, folder, variables, warnings, &mut BTreeSet::new())?;
-            done.insert(name.clone(), service);
+            done.insert(name.clone(), self.extended(&place, name, variables, &mut BTreeSet::new())?);
         }
         top.insert("services".into(), Value::Object(done));
         Ok(())
     }
 
     /// A service on top of what it extends.
-    #[allow(clippy::too_many_arguments)]
     fn extended(
         &self,
-        services: &Map<String, Value>,
+        place: &Place,
         name: &str,
-        path: &str,
-        folder: &str,
         variables: &Variables,
-        warnings: &mut Vec<String>,
         seen: &mut BTreeSet<(String, String)>,
     ) -> Result<Value, LoadError> {
-        let Some(service) = services.get(name) else {
+        let path = place.path;
+        let Some(service) = place.services.get(name) else {
             return Err(format!("cannot extend service {name:?} in {path}: service not found").into());
         };
         let mut service = service.clone();
@@ -321,34 +333,22 @@ impl Reader<'_> {
             return Err(format!("Circular reference:\n  {name} in {path}").into());
         }
         let base = extends.get("service").map(text).unwrap_or_default();
+        let missing = |file: &str| {
+            LoadError::Invalid(format!(
+                "cannot extend service {name:?} in {path}: service {base:?} not found in {file}"
+            ))
+        };
         let mut below = match extends.get("file").map(text) {
-            None => {
-                if !services.contains_key(&base) {
-                    return Err(format!("cannot extend service {name:?} in {path}: service {base:?} not found").into());
-                }
-                self.extended(services, &base, path, folder, variables, warnings, seen)?
-            }
+            None if !place.services.contains_key(&base) => return Err(missing(path)),
+            None => self.extended(place, &base, variables, seen)?,
             Some(file) => {
-                let file = absolute(folder, &file);
-                let inner = folder_of(&file);
-                let mut top = self.parse(&file)?;
-                if self.request.interpolate {
-                    for (key, value) in &mut top {
-                        fill(value, key, variables)?;
-                    }
-                }
-                schema::check(&top).map_err(|e| format!("validating {file}: {e}"))?;
-                normal::file(&mut top)?;
-                if self.request.resolve_paths {
-                    self.resolve_paths(&mut top, &inner);
-                }
-                let Some(Value::Object(others)) = top.get("services").filter(|s| s.get(&base).is_some()) else {
-                    return Err(format!(
-                        "cannot extend service {name:?} in {path}: service {base:?} not found in {file}"
-                    )
-                    .into());
+                let file = absolute(place.folder, &file);
+                let folder = folder_of(&file);
+                let top = self.canonical(&file, &folder, variables)?;
+                let Some(Value::Object(services)) = top.get("services").filter(|s| s.get(&base).is_some()) else {
+                    return Err(missing(&file));
                 };
-                self.extended(others, &base, &file, &inner, variables, warnings, seen)?
+                self.extended(&Place { services, path: &file, folder: &folder }, &base, variables, seen)?
             }
         };
         merge(&mut below, service, &["services", name]);

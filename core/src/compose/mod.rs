@@ -19,7 +19,7 @@ mod words;
 
 pub use dotenv::parse_env_file;
 pub use emit::{hash, json, yaml};
-pub use load::{LoadError, Request, load, project_name};
+pub use load::{Contents, LoadError, Request, load, project_name};
 pub use order::{dependencies, order};
 pub use words::split as split_words;
 

@@ -14,8 +14,8 @@ use crate::image::ImageRecord;
 use crate::network::Subnet;
 use crate::volume::VolumeRecord;
 use crate::world::World;
+use cutaway_userland::sorted::Map as BTreeMap;
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How containers that are there already are treated.

@@ -6,12 +6,12 @@ use super::app::LABEL;
 use crate::compose::{self, text, texts};
 use crate::container::ContainerRecord;
 use crate::container::spec::{Surroundings, parse_duration, parse_run};
-use crate::engine::container::create_with_image;
+use crate::engine::container::{Removal, create_with_image, remove};
 use crate::engine::{Error, Result};
 use crate::image::{Healthcheck, ImageRecord};
 use crate::world::World;
+use cutaway_userland::sorted::Map as BTreeMap;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What `run` changes of a service, and what sets its container apart.
@@ -135,7 +135,10 @@ impl<W: World> App<'_, W> {
         };
         spec.config.image.healthcheck = healthcheck(attributes).map_err(Error::Client)?;
         let record = create_with_image(self.ctx, spec, image).await?;
-        self.inline_files(attributes, &record).await?;
+        if let Err(error) = self.inline_files(attributes, &record).await {
+            let _ = remove(self.ctx, &record, &Removal { force: true, volumes: true }).await;
+            return Err(error);
+        }
         Ok(record)
     }
 
@@ -297,6 +300,9 @@ impl<W: World> App<'_, W> {
                 let mut header = tar::Header::new_gnu();
                 header.set_size(content.len() as u64);
                 header.set_mode(mode);
+                header.set_uid(0);
+                header.set_gid(0);
+                header.set_mtime(self.ctx.world().now().as_secs());
                 let added = archive.append_data(&mut header, target.trim_start_matches('/'), content.as_bytes());
                 added.map_err(|e| Error::Client(format!("{source}: {e}")))?;
                 any = true;

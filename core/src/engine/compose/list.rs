@@ -15,8 +15,8 @@ use crate::view::table::Formatter;
 use crate::view::units;
 use crate::volume::VolumeRecord;
 use crate::world::World;
+use cutaway_userland::sorted::Map as BTreeMap;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 pub(super) async fn ps<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
     let mut statuses = args.values("status").to_vec();
@@ -194,7 +194,7 @@ pub(super) async fn top<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> 
         if table.is_empty() {
             table.push_str("SERVICE\t#\tUID\tPID\tPPID\tC\tSTIME\tTTY\tTIME\tCMD");
         }
-        for process in app.ctx.world().processes(&member.record.id)? {
+        for process in app.ctx.world().processes(&member.record.id).unwrap_or_default() {
             let seconds = process.cpu.as_secs();
             let time = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
             let started = units::rfc3339_seconds(process.started);

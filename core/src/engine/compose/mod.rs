@@ -13,6 +13,8 @@ mod open;
 mod quiet;
 mod run;
 mod states;
+#[cfg(test)]
+mod tests;
 mod together;
 mod up;
 
@@ -25,6 +27,12 @@ use open::Need;
 
 /// The version of Compose whose behaviour this is.
 const VERSION: &str = "2.40.3";
+
+/// Commands that change something.
+const CHANGING: [&str; 16] = [
+    "build", "cp", "create", "down", "exec", "kill", "pause", "pull", "push", "restart", "rm", "run", "scale", "start",
+    "stop", "up",
+];
 
 /// Runs the command if it is one of this group's; its exit status.
 pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Result<i32>> {
@@ -47,6 +55,11 @@ async fn in_project<W: World>(ctx: &Ctx<W>, call: &Invocation, name: &str) -> Re
     let words = &args.positionals;
     let app = async |need: Need, named: &[String]| open::open(ctx, call, need, named).await;
     let first = words.get(..1).unwrap_or_default();
+    if (args.flag("dry-run") || call.global.flag("dry-run")) && CHANGING.contains(&name) {
+        return Err(Error::Client(
+            "--dry-run is not supported: `docker compose config` shows what is asked for".into(),
+        ));
+    }
     match name {
         "up" => up::up(&app(Need::File, words).await?, args).await,
         "create" => up::create(&app(Need::File, words).await?, args).await,

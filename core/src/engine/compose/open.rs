@@ -8,7 +8,7 @@ use crate::container::spec::absolute;
 use crate::engine::{Ctx, Error, Result};
 use crate::view::units::rfc3339_seconds;
 use crate::world::World;
-use std::collections::BTreeMap;
+use cutaway_userland::sorted::Map as BTreeMap;
 
 /// What a command can't do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,13 +24,18 @@ impl<W: World> App<'_, W> {
         together(work.collect()).await.into_iter().collect()
     }
 
-    /// These containers, in groups by service: first those that nobody else depends on.
+    /// These containers in groups: first those that nobody else depends on.
     pub(super) fn last_first(&self, members: Vec<Member>) -> Result<Vec<Vec<Member>>> {
-        let mut order = self.order()?;
-        order.reverse();
-        let mut groups: Vec<Vec<Member>> =
-            order.iter().map(|service| members.iter().filter(|m| m.service == *service).cloned().collect()).collect();
-        groups.push(members.into_iter().filter(|m| !order.contains(&m.service)).collect());
+        let mut left = self.order()?;
+        let mut groups = vec![members.iter().filter(|m| !left.contains(&m.service)).cloned().collect::<Vec<_>>()];
+        while !left.is_empty() {
+            let needed: Vec<&str> =
+                left.iter().flat_map(|s| crate::compose::dependencies(&self.project, s).into_keys()).collect();
+            let (later, now): (Vec<String>, Vec<String>) =
+                left.iter().cloned().partition(|s| needed.contains(&s.as_str()));
+            groups.push(members.iter().filter(|m| now.contains(&m.service)).cloned().collect());
+            left = later;
+        }
         groups.retain(|g| !g.is_empty());
         Ok(groups)
     }
@@ -44,10 +49,10 @@ pub(super) async fn start<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32
             return Err(Error::Client(format!("service {service:?} has no container to start")));
         }
     }
-    if members.is_empty() {
-        if let Some(service) = services.first() {
-            return Err(Error::Client(format!("service {service:?} has no container to start")));
-        }
+    if members.is_empty()
+        && let Some(service) = services.first()
+    {
+        return Err(Error::Client(format!("service {service:?} has no container to start")));
     }
     app.start_services(&services, None).await?;
     Ok(0)

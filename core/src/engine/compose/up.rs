@@ -11,7 +11,7 @@ use crate::engine::{Error, Result};
 use crate::world::World;
 use cutaway_userland::os::Signal;
 use std::cell::Cell;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 /// Networks, volumes, images and containers; the services, in order.
@@ -156,12 +156,23 @@ async fn attached<W: World>(app: &App<'_, W>, args: &Args, services: &[String], 
         }
         Ok::<(), Error>(())
     };
-    match race(work, interrupted(app)).await {
+    let mut work = pin!(work);
+    match race(work.as_mut(), interrupted(app)).await {
         First::Left(result) => result?,
         First::Right(()) => {
             app.ctx.warn("Gracefully Stopping... press Ctrl+C again to force\n").await;
-            for group in app.last_first(app.members(services).await?)? {
-                app.stop_all(&group, args.number("timeout")).await?;
+            let stopping = async {
+                for group in app.last_first(app.members(services).await?)? {
+                    app.stop_all(&group, args.number("timeout")).await?;
+                }
+                Ok(())
+            };
+            // What they still print while they end is shown, too.
+            let both: Vec<Pin<Box<dyn Future<Output = Result<()>> + '_>>> = vec![Box::pin(stopping), Box::pin(work)];
+            if let First::Right(()) = race(together(both), interrupted(app)).await {
+                for member in app.members(services).await?.iter().filter(|m| m.record.is_running()) {
+                    super::run::docker(app, &["kill", &member.record.id], false).await?;
+                }
             }
             return Ok(130);
         }
