@@ -25,7 +25,7 @@ impl<W: World> App<'_, W> {
             self.ctx.client.write_file(&path, inline.as_bytes(), 0o600).await?;
             words.push(format!("--file={path}"));
             words.push(context);
-            let result = docker(self, &words.iter().map(String::as_str).collect::<Vec<_>>(), !quiet).await;
+            let result = Box::pin(docker(self, &words.iter().map(String::as_str).collect::<Vec<_>>(), !quiet)).await;
             let _ = self.ctx.client.remove_file(&path).await;
             return self.built(name, result).await;
         }
@@ -50,7 +50,7 @@ impl<W: World> App<'_, W> {
             words.extend(wanted.then(|| format!("--{flag}")));
         }
         words.push(context);
-        let result = docker(self, &words.iter().map(String::as_str).collect::<Vec<_>>(), !quiet).await;
+        let result = Box::pin(docker(self, &words.iter().map(String::as_str).collect::<Vec<_>>(), !quiet)).await;
         self.built(name, result).await
     }
 
@@ -70,7 +70,7 @@ impl<W: World> App<'_, W> {
             self.ctx.warn(format!(" {name} Pulling \n")).await;
         }
         let platform = self.service(name)?.get("platform").map(text);
-        match image::ensure_quietly(self.ctx, image, policy, platform.as_deref()).await {
+        match Box::pin(image::ensure_quietly(self.ctx, image, policy, platform.as_deref())).await {
             Ok(_) => {
                 if !quiet {
                     self.ctx.warn(format!(" {name} Pulled \n")).await;
@@ -97,7 +97,7 @@ pub(super) async fn build<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32
     for name in app.with_dependencies(&args.positionals, args.flag("with-dependencies"))? {
         if app.service(&name)?.contains_key("build") {
             any = true;
-            app.build(&name, args.flag("quiet"), args).await?;
+            Box::pin(app.build(&name, args.flag("quiet"), args)).await?;
         }
     }
     if !any {
@@ -121,7 +121,7 @@ pub(super) async fn pull<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
             _ => PullPolicy::Always,
         };
         let image = app.image_of(&name)?;
-        match app.pull(&name, &image, policy, quiet).await {
+        match Box::pin(app.pull(&name, &image, policy, quiet)).await {
             Err(_) if args.flag("ignore-pull-failures") => {}
             result => result?,
         }
@@ -137,7 +137,7 @@ pub(super) async fn push<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
         }
         let image = app.image_of(&name)?;
         app.ctx.warn(format!(" {name} Pushing \n")).await;
-        match docker(app, &["push", "--quiet", &image], false).await {
+        match Box::pin(docker(app, &["push", "--quiet", &image], false)).await {
             Ok(0) => app.ctx.warn(format!(" {name} Pushed \n")).await,
             Err(_) if args.flag("ignore-push-failures") => {}
             Ok(status) => return Err(Error::Status(status)),

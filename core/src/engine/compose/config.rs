@@ -14,7 +14,7 @@ pub(super) async fn config<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<
         consistent: !args.flag("no-consistency"),
         normalize: !args.flag("no-normalize"),
     };
-    let mut project = read(ctx, call, &args.positionals, depth).await?;
+    let mut project = Box::pin(read(ctx, call, &args.positionals, depth)).await?;
     for name in &args.positionals {
         if !project.services.contains_key(name) {
             return Err(Error::Client(format!("no such service: {name}")));

@@ -133,7 +133,7 @@ impl<W: World> App<'_, W> {
             self.progress("Volume", &name, "Creating").await;
             let driver = item.get("driver").map(text).unwrap_or_default();
             let labels = self.own_labels("volume", key, item);
-            volume::ensure(self.ctx, &name, &driver, labels, pairs(item.get("driver_opts"))).await?;
+            Box::pin(volume::ensure(self.ctx, &name, &driver, labels, pairs(item.get("driver_opts")))).await?;
             self.progress("Volume", &name, "Created").await;
         }
         Ok(())
@@ -152,7 +152,7 @@ impl<W: World> App<'_, W> {
             };
             let builds = service.contains_key("build");
             if builds && !args.flag("no-build") && (args.flag("build") || policy == "build" || !there) {
-                self.build(name, args.flag("quiet-build"), &Args::default()).await?;
+                Box::pin(self.build(name, args.flag("quiet-build"), &Args::default())).await?;
                 continue;
             }
             let pull = match policy {
@@ -161,7 +161,7 @@ impl<W: World> App<'_, W> {
                 _ => PullPolicy::Missing,
             };
             if pull == PullPolicy::Always || !there {
-                self.pull(name, &image, pull, args.flag("quiet-pull")).await?;
+                Box::pin(self.pull(name, &image, pull, args.flag("quiet-pull"))).await?;
             }
         }
         Ok(())
@@ -186,21 +186,22 @@ impl<W: World> App<'_, W> {
             }
             let keep = (wanted as usize).min(members.len());
             let surplus = &members[keep..];
-            self.stop_all(surplus, plan.timeout).await?;
-            self.remove_all(surplus, false).await?;
+            Box::pin(self.stop_all(surplus, plan.timeout)).await?;
+            Box::pin(self.remove_all(surplus, false)).await?;
             if wanted == 0 {
                 continue;
             }
             let image_name = self.image_of(name)?;
-            let image = image::ensure_quietly(self.ctx, &image_name, PullPolicy::Never, None).await?;
+            let image = Box::pin(image::ensure_quietly(self.ctx, &image_name, PullPolicy::Never, None)).await?;
             for member in &members[..keep] {
-                self.keep_or_renew(name, member, &image, plan).await?;
+                Box::pin(self.keep_or_renew(name, member, &image, plan)).await?;
             }
             let last = members.iter().map(|m| m.number).max().unwrap_or(0);
             for number in (1..).map(|n| last + n).take(wanted as usize - keep) {
                 let container = self.name_of(name, number);
                 self.progress("Container", &container, "Creating").await;
-                self.create(name, &image, &Changes { name: container.clone(), number, ..Changes::default() }).await?;
+                Box::pin(self.create(name, &image, &Changes { name: container.clone(), number, ..Changes::default() }))
+                    .await?;
                 self.progress("Container", &container, "Created").await;
             }
         }
@@ -218,13 +219,13 @@ impl<W: World> App<'_, W> {
             return Ok(());
         }
         self.progress("Container", member.name(), "Recreate").await;
-        engine::stop(self.ctx, &member.record, plan.timeout, None).await?;
+        Box::pin(engine::stop(self.ctx, &member.record, plan.timeout, None)).await?;
         if let Ok(record) = find_by_id(self.ctx, &member.record.id) {
             let removal = engine::Removal { force: true, volumes: plan.renew_volumes };
-            engine::remove(self.ctx, &record, &removal).await?;
+            Box::pin(engine::remove(self.ctx, &record, &removal)).await?;
         }
         let name = self.name_of(service, member.number);
-        self.create(service, image, &Changes { name, number: member.number, ..Changes::default() }).await?;
+        Box::pin(self.create(service, image, &Changes { name, number: member.number, ..Changes::default() })).await?;
         self.progress("Container", member.name(), "Recreated").await;
         Ok(())
     }
@@ -236,10 +237,10 @@ impl<W: World> App<'_, W> {
             if members.iter().all(|m| m.record.is_running()) {
                 continue;
             }
-            self.wait_for_dependencies(name, limit).await?;
+            Box::pin(self.wait_for_dependencies(name, limit)).await?;
             for member in members.iter().filter(|m| !m.record.is_running()) {
                 self.progress("Container", member.name(), "Starting").await;
-                engine::start(self.ctx, &member.record.id, false).await?;
+                Box::pin(engine::start(self.ctx, &member.record.id, false)).await?;
                 self.progress("Container", member.name(), "Started").await;
             }
         }

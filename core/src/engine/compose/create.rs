@@ -134,8 +134,8 @@ impl<W: World> App<'_, W> {
             (None, None) => own("command"),
         };
         spec.config.image.healthcheck = healthcheck(attributes).map_err(Error::Client)?;
-        let record = create_with_image(self.ctx, spec, image).await?;
-        if let Err(error) = self.inline_files(attributes, &record).await {
+        let record = Box::pin(create_with_image(self.ctx, spec, image)).await?;
+        if let Err(error) = Box::pin(self.inline_files(attributes, &record)).await {
             let _ = remove(self.ctx, &record, &Removal { force: true, volumes: true }).await;
             return Err(error);
         }
@@ -310,7 +310,7 @@ impl<W: World> App<'_, W> {
         }
         if any {
             let bytes = archive.into_inner().map_err(|e| Error::Client(e.to_string()))?;
-            super::run::docker_with(self, &["cp", "-", &format!("{}:/", record.id)], bytes).await?;
+            Box::pin(super::run::docker_with(self, &["cp", "-", &format!("{}:/", record.id)], bytes)).await?;
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ impl<W: World> App<'_, W> {
         for member in members {
             self.progress("Container", member.name(), "Removing").await;
             if let Ok(record) = find_by_id(self.ctx, &member.record.id) {
-                engine::remove(self.ctx, &record, &Removal { force: true, volumes }).await?;
+                Box::pin(engine::remove(self.ctx, &record, &Removal { force: true, volumes })).await?;
             }
             self.progress("Container", member.name(), "Removed").await;
         }
@@ -30,8 +30,8 @@ impl<W: World> App<'_, W> {
         let work = members.iter().map(|member| {
             Box::pin(async move {
                 let one = std::slice::from_ref(member);
-                self.stop_all(one, timeout).await?;
-                self.remove_all(one, volumes).await
+                Box::pin(self.stop_all(one, timeout)).await?;
+                Box::pin(self.remove_all(one, volumes)).await
             }) as Pin<Box<dyn Future<Output = Result<()>>>>
         });
         together(work.collect()).await.into_iter().collect()
@@ -48,17 +48,17 @@ pub(super) async fn down<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
     });
     let mut acted = !everyone.is_empty();
     for group in app.last_first(everyone)? {
-        app.take_down(&group, timeout, volumes).await?;
+        Box::pin(app.take_down(&group, timeout, volumes)).await?;
     }
     if some {
         return Ok(0);
     }
-    acted |= networks(app).await?;
+    acted |= Box::pin(networks(app)).await?;
     if volumes {
-        acted |= remove_volumes(app).await?;
+        acted |= Box::pin(remove_volumes(app)).await?;
     }
     if let Some(which) = args.value("rmi").filter(|w| !w.is_empty()) {
-        acted |= images(app, which).await?;
+        acted |= Box::pin(images(app, which)).await?;
     }
     if !acted {
         app.ctx.warn(format!("Warning: No resource found to remove for project {:?}.\n", app.project.name)).await;
@@ -74,7 +74,7 @@ async fn networks<W: World>(app: &App<'_, W>) -> Result<bool> {
         }
         acted = true;
         app.progress("Network", &record.name, "Removing").await;
-        match network::remove(app.ctx, &record).await {
+        match Box::pin(network::remove(app.ctx, &record)).await {
             Ok(()) => app.progress("Network", &record.name, "Removed").await,
             Err(Error::Daemon(text)) if text.contains("active endpoints") => {
                 app.progress("Network", &record.name, "Resource is still in use").await;
@@ -93,7 +93,7 @@ async fn remove_volumes<W: World>(app: &App<'_, W>) -> Result<bool> {
         }
         acted = true;
         app.progress("Volume", &record.name, "Removing").await;
-        match volume::remove(app.ctx, &record).await {
+        match Box::pin(volume::remove(app.ctx, &record)).await {
             Ok(()) => app.progress("Volume", &record.name, "Removed").await,
             Err(Error::Daemon(text)) if text.contains("in use") => {
                 app.progress("Volume", &record.name, "Resource is still in use").await;
@@ -121,7 +121,7 @@ async fn images<W: World>(app: &App<'_, W>, which: &str) -> Result<bool> {
         }
         acted = true;
         app.progress("Image", &image, "Removing").await;
-        super::run::docker(app, &["rmi", &image], false).await?;
+        Box::pin(super::run::docker(app, &["rmi", &image], false)).await?;
         app.progress("Image", &image, "Removed").await;
     }
     Ok(acted)
@@ -131,7 +131,8 @@ pub(super) async fn rm<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
     let mut members = app.everyone().await?;
     members.retain(|m| args.positionals.is_empty() || args.positionals.contains(&m.service));
     if args.flag("stop") {
-        app.stop_all(&members.iter().filter(|m| m.record.is_running()).cloned().collect::<Vec<_>>(), None).await?;
+        Box::pin(app.stop_all(&members.iter().filter(|m| m.record.is_running()).cloned().collect::<Vec<_>>(), None))
+            .await?;
     } else {
         members.retain(|m| !m.record.is_running());
     }
@@ -146,6 +147,6 @@ pub(super) async fn rm<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
             return Ok(0);
         }
     }
-    app.remove_all(&members, args.flag("volumes")).await?;
+    Box::pin(app.remove_all(&members, args.flag("volumes"))).await?;
     Ok(0)
 }

@@ -233,5 +233,5 @@ pub(super) async fn volumes<W: World>(app: &App<'_, W>, args: &Args) -> Result<i
     }
     let filter = format!("--filter=label=com.docker.compose.project={}", app.project.name);
     let format = format!("--format={}", args.value("format").unwrap_or(""));
-    docker(app, &["volume", "ls", &filter, &format], true).await
+    Box::pin(docker(app, &["volume", "ls", &filter, &format], true)).await
 }

@@ -102,7 +102,7 @@ pub(super) async fn logs<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
     if args.flag("follow") {
         let work = members.iter().zip(seen).map(|(member, seen)| {
             Box::pin(async move {
-                follow(app, member, seen, prefixes).await;
+                Box::pin(follow(app, member, seen, prefixes)).await;
                 if let Ok(record) = crate::engine::container::find_by_id(app.ctx, &member.record.id) {
                     let (name, code) = (prefixes.name(member), record.state.exit_code);
                     app.ctx.print(format!("{name} exited with code {code}\n")).await;

@@ -1,5 +1,8 @@
 //! The `docker compose` commands. A project is read from its files, or known by its name from the labels of its
 //! containers; then everything is done by the engine's own functions for containers, networks and volumes.
+//!
+//! A compose command is made of many others, and the future of each would lie inside its caller's: they are boxed
+//! where they are called, or a thread's stack, and a browser's even more, would be too small for the whole.
 
 mod app;
 mod build;
@@ -40,9 +43,9 @@ pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Resul
     let args = &call.args;
     Some(match name {
         "version" => version(ctx, call).await,
-        "ls" => list::projects(ctx, args).await,
-        "config" => config::config(ctx, call).await,
-        _ => match in_project(ctx, call, name).await {
+        "ls" => Box::pin(list::projects(ctx, args)).await,
+        "config" => Box::pin(config::config(ctx, call)).await,
+        _ => match Box::pin(in_project(ctx, call, name)).await {
             Err(Error::Client(text)) if text.is_empty() => Err(Error::Status(1)),
             result => result,
         },
@@ -53,7 +56,7 @@ pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Resul
 async fn in_project<W: World>(ctx: &Ctx<W>, call: &Invocation, name: &str) -> Result<i32> {
     let args = &call.args;
     let words = &args.positionals;
-    let app = async |need: Need, named: &[String]| open::open(ctx, call, need, named).await;
+    let app = async |need: Need, named: &[String]| Box::pin(open::open(ctx, call, need, named)).await;
     let first = words.get(..1).unwrap_or_default();
     if (args.flag("dry-run") || call.global.flag("dry-run")) && CHANGING.contains(&name) {
         return Err(Error::Client(
@@ -61,33 +64,33 @@ async fn in_project<W: World>(ctx: &Ctx<W>, call: &Invocation, name: &str) -> Re
         ));
     }
     match name {
-        "up" => up::up(&app(Need::File, words).await?, args).await,
-        "create" => up::create(&app(Need::File, words).await?, args).await,
-        "scale" => up::scale(&app(Need::File, &[]).await?, args).await,
-        "run" => run::run(&app(Need::File, first).await?, args).await,
-        "build" => build::build(&app(Need::File, words).await?, args).await,
-        "pull" => build::pull(&app(Need::File, words).await?, args).await,
-        "push" => build::push(&app(Need::File, words).await?, args).await,
-        "down" => down::down(&app(Need::Name, words).await?, args).await,
-        "rm" => down::rm(&app(Need::Name, words).await?, args).await,
-        "ps" => list::ps(&app(Need::Name, words).await?, args).await,
-        "images" => list::images(&app(Need::Name, words).await?, args).await,
-        "port" => list::port(&app(Need::Name, first).await?, args).await,
-        "top" => list::top(&app(Need::Name, words).await?, args).await,
-        "volumes" => list::volumes(&app(Need::Name, words).await?, args).await,
-        "logs" => logs::logs(&app(Need::Name, words).await?, args).await,
-        "exec" => run::exec(&app(Need::Name, first).await?, args).await,
-        "attach" | "export" | "commit" => run::on_container(&app(Need::Name, first).await?, args, name).await,
-        "cp" => run::copy(&app(Need::Name, &[]).await?, args).await,
-        "stats" => run::stats(&app(Need::Name, words).await?, args).await,
-        "events" => run::events(&app(Need::Name, words).await?, args).await,
-        "start" => states::start(&app(Need::Name, words).await?, args).await,
-        "stop" => states::stop(&app(Need::Name, words).await?, args).await,
-        "restart" => states::restart(&app(Need::Name, words).await?, args).await,
-        "kill" => states::kill(&app(Need::Name, words).await?, args).await,
-        "pause" => states::pause(&app(Need::Name, words).await?, args, true).await,
-        "unpause" => states::pause(&app(Need::Name, words).await?, args, false).await,
-        "wait" => states::wait(&app(Need::Name, words).await?, args).await,
+        "up" => Box::pin(up::up(&app(Need::File, words).await?, args)).await,
+        "create" => Box::pin(up::create(&app(Need::File, words).await?, args)).await,
+        "scale" => Box::pin(up::scale(&app(Need::File, &[]).await?, args)).await,
+        "run" => Box::pin(run::run(&app(Need::File, first).await?, args)).await,
+        "build" => Box::pin(build::build(&app(Need::File, words).await?, args)).await,
+        "pull" => Box::pin(build::pull(&app(Need::File, words).await?, args)).await,
+        "push" => Box::pin(build::push(&app(Need::File, words).await?, args)).await,
+        "down" => Box::pin(down::down(&app(Need::Name, words).await?, args)).await,
+        "rm" => Box::pin(down::rm(&app(Need::Name, words).await?, args)).await,
+        "ps" => Box::pin(list::ps(&app(Need::Name, words).await?, args)).await,
+        "images" => Box::pin(list::images(&app(Need::Name, words).await?, args)).await,
+        "port" => Box::pin(list::port(&app(Need::Name, first).await?, args)).await,
+        "top" => Box::pin(list::top(&app(Need::Name, words).await?, args)).await,
+        "volumes" => Box::pin(list::volumes(&app(Need::Name, words).await?, args)).await,
+        "logs" => Box::pin(logs::logs(&app(Need::Name, words).await?, args)).await,
+        "exec" => Box::pin(run::exec(&app(Need::Name, first).await?, args)).await,
+        "attach" | "export" | "commit" => Box::pin(run::on_container(&app(Need::Name, first).await?, args, name)).await,
+        "cp" => Box::pin(run::copy(&app(Need::Name, &[]).await?, args)).await,
+        "stats" => Box::pin(run::stats(&app(Need::Name, words).await?, args)).await,
+        "events" => Box::pin(run::events(&app(Need::Name, words).await?, args)).await,
+        "start" => Box::pin(states::start(&app(Need::Name, words).await?, args)).await,
+        "stop" => Box::pin(states::stop(&app(Need::Name, words).await?, args)).await,
+        "restart" => Box::pin(states::restart(&app(Need::Name, words).await?, args)).await,
+        "kill" => Box::pin(states::kill(&app(Need::Name, words).await?, args)).await,
+        "pause" => Box::pin(states::pause(&app(Need::Name, words).await?, args, true)).await,
+        "unpause" => Box::pin(states::pause(&app(Need::Name, words).await?, args, false)).await,
+        "wait" => Box::pin(states::wait(&app(Need::Name, words).await?, args)).await,
         "watch" => Err(Error::Client("compose watch is not supported: run `docker compose up --build` again".into())),
         other => Err(Error::Client(format!("compose {other} is not supported"))),
     }

@@ -51,7 +51,7 @@ pub(super) async fn open<'a, W: World>(
         let name = name.unwrap_or_default();
         return Ok(App { ctx, project: remembered(ctx, &name)?, all: true });
     }
-    let project = read(ctx, call, &named, Depth::FULL).await?;
+    let project = Box::pin(read(ctx, call, &named, Depth::FULL)).await?;
     for name in named.iter().filter(|n| !n.is_empty()) {
         if !project.services.contains_key(name) {
             return Err(Error::Client(format!("no such service: {name}")));

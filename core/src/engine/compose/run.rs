@@ -15,28 +15,28 @@ use std::rc::Rc;
 
 /// Runs a docker command of the engine's; its exit status. Unless `shown`, its output is dropped.
 pub(super) async fn docker<W: World>(app: &App<'_, W>, words: &[&str], shown: bool) -> Result<i32> {
-    if shown { dispatch(app.ctx, words).await } else { docker_with(app, words, Vec::new()).await }
+    if shown { Box::pin(dispatch(app.ctx, words)).await } else { Box::pin(docker_with(app, words, Vec::new())).await }
 }
 
 /// The same with these bytes on its standard input, showing nothing.
 pub(super) async fn docker_with<W: World>(app: &App<'_, W>, words: &[&str], input: Vec<u8>) -> Result<i32> {
     let client = Rc::new(Quiet { inner: app.ctx.client.clone(), input: RefCell::new(input) });
-    dispatch(&Ctx { watched: app.ctx.watched.clone(), client }, words).await
+    Box::pin(dispatch(&Ctx { watched: app.ctx.watched.clone(), client }, words)).await
 }
 
 async fn dispatch<W: World>(ctx: &Ctx<W>, words: &[&str]) -> Result<i32> {
     let words: Vec<String> = words.iter().map(|w| (*w).to_string()).collect();
     let call = crate::cli::parse(&words).map_err(|usage| Error::Client(usage.text))?;
-    if let Some(result) = engine::dispatch(ctx, &call).await {
+    if let Some(result) = Box::pin(engine::dispatch(ctx, &call)).await {
         return result;
     }
-    if let Some(result) = image::dispatch(ctx, &call).await {
+    if let Some(result) = Box::pin(image::dispatch(ctx, &call)).await {
         return result;
     }
-    if let Some(result) = volume::dispatch(ctx, &call).await {
+    if let Some(result) = Box::pin(volume::dispatch(ctx, &call)).await {
         return result;
     }
-    match build::dispatch(ctx, &call).await {
+    match Box::pin(build::dispatch(ctx, &call)).await {
         Some(result) => result,
         None => Err(Error::Client(format!("{} is not supported here", words.join(" ")))),
     }
@@ -61,7 +61,7 @@ pub(super) async fn exec<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
     }
     words.push(member.record.id);
     words.extend(args.positionals[1..].iter().cloned());
-    docker(app, &words.iter().map(String::as_str).collect::<Vec<_>>(), true).await
+    Box::pin(docker(app, &words.iter().map(String::as_str).collect::<Vec<_>>(), true)).await
 }
 
 /// `docker compose run`: a container beside those of `up`, for one command.
@@ -71,18 +71,18 @@ pub(super) async fn run<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> 
     if !args.flag("no-deps") {
         let mut needed = app.with_dependencies(&[service.to_string()], true)?;
         needed.retain(|n| n != service);
-        app.ensure_images(&needed, args).await?;
-        app.ensure_networks().await?;
-        app.ensure_volumes().await?;
-        app.converge(&needed, &Plan { never: true, ..Plan::default() }).await?;
-        app.start_services(&needed, None).await?;
-        app.wait_for_dependencies(service, None).await?;
+        Box::pin(app.ensure_images(&needed, args)).await?;
+        Box::pin(app.ensure_networks()).await?;
+        Box::pin(app.ensure_volumes()).await?;
+        Box::pin(app.converge(&needed, &Plan { never: true, ..Plan::default() })).await?;
+        Box::pin(app.start_services(&needed, None)).await?;
+        Box::pin(app.wait_for_dependencies(service, None)).await?;
     } else {
-        app.ensure_networks().await?;
-        app.ensure_volumes().await?;
+        Box::pin(app.ensure_networks()).await?;
+        Box::pin(app.ensure_volumes()).await?;
     }
-    app.ensure_images(&[service.to_string()], args).await?;
-    let image = image::ensure_quietly(app.ctx, &app.image_of(service)?, PullPolicy::Never, None).await?;
+    Box::pin(app.ensure_images(&[service.to_string()], args)).await?;
+    let image = Box::pin(image::ensure_quietly(app.ctx, &app.image_of(service)?, PullPolicy::Never, None)).await?;
     let client = &app.ctx.client;
     let no_tty = args.given("no-TTY") && args.flag("no-TTY");
     let detach = args.flag("detach");
@@ -115,10 +115,10 @@ pub(super) async fn run<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> 
         words,
     };
     app.progress("Container", &name, "Creating").await;
-    let record = app.create(service, &image, &changes).await?;
+    let record = Box::pin(app.create(service, &image, &changes)).await?;
     app.progress("Container", &name, "Created").await;
     if detach {
-        engine::start(app.ctx, &record.id, false).await?;
+        Box::pin(engine::start(app.ctx, &record.id, false)).await?;
         app.ctx.print(format!("{name}\n")).await;
         return Ok(0);
     }
@@ -127,12 +127,12 @@ pub(super) async fn run<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> 
         start.push("--interactive");
     }
     start.push(&record.id);
-    let result = docker(app, &start, true).await;
+    let result = Box::pin(docker(app, &start, true)).await;
     if result.is_err()
         && record.host.auto_remove
         && let Ok(left) = find_by_id(app.ctx, &record.id)
     {
-        let _ = engine::remove(app.ctx, &left, &Removal { force: true, volumes: true }).await;
+        let _ = Box::pin(engine::remove(app.ctx, &left, &Removal { force: true, volumes: true })).await;
     }
     result
 }
@@ -150,7 +150,7 @@ pub(super) async fn on_container<W: World>(app: &App<'_, W>, args: &Args, comman
     }
     words.push(member.record.id);
     words.extend(args.positionals[1..].iter().cloned());
-    docker(app, &words.iter().map(String::as_str).collect::<Vec<_>>(), true).await
+    Box::pin(docker(app, &words.iter().map(String::as_str).collect::<Vec<_>>(), true)).await
 }
 
 /// A container of a service, running or not.
@@ -181,7 +181,7 @@ pub(super) async fn copy<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
     }
     match inside {
         0 => Err(Error::Client("unknown copy direction".into())),
-        1 => docker(app, &words.iter().map(String::as_str).collect::<Vec<_>>(), false).await,
+        1 => Box::pin(docker(app, &words.iter().map(String::as_str).collect::<Vec<_>>(), false)).await,
         _ => Err(Error::Client("copying between services is not supported".into())),
     }
 }
@@ -195,7 +195,7 @@ pub(super) async fn stats<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32
     }
     words.extend(args.value("format").filter(|f| !f.is_empty()).map(|f| format!("--format={f}")));
     words.extend(members.into_iter().filter(|m| args.flag("all") || m.record.is_running()).map(|m| m.record.id));
-    docker(app, &words.iter().map(String::as_str).collect::<Vec<_>>(), true).await
+    Box::pin(docker(app, &words.iter().map(String::as_str).collect::<Vec<_>>(), true)).await
 }
 
 /// `docker compose events`: those of the engine, of this project's containers.
@@ -210,7 +210,7 @@ pub(super) async fn events<W: World>(app: &App<'_, W>, args: &Args) -> Result<i3
     }
     words.extend(args.flag("json").then(|| "--format=json".to_string()));
     let call = crate::cli::parse(&words).map_err(|usage| Error::Client(usage.text))?;
-    crate::engine::system::dispatch(app.ctx, &call)
+    Box::pin(crate::engine::system::dispatch(app.ctx, &call))
         .await
         .unwrap_or_else(|| Err(Error::Client("compose events is not supported".into())))
 }

@@ -16,7 +16,7 @@ impl<W: World> App<'_, W> {
         let work = members.iter().map(|member| {
             Box::pin(async move {
                 self.progress("Container", member.name(), "Stopping").await;
-                engine::stop(self.ctx, &member.record, timeout, None).await?;
+                Box::pin(engine::stop(self.ctx, &member.record, timeout, None)).await?;
                 self.progress("Container", member.name(), "Stopped").await;
                 Ok(())
             }) as std::pin::Pin<Box<dyn Future<Output = Result<()>>>>
@@ -54,14 +54,14 @@ pub(super) async fn start<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32
     {
         return Err(Error::Client(format!("service {service:?} has no container to start")));
     }
-    app.start_services(&services, None).await?;
+    Box::pin(app.start_services(&services, None)).await?;
     Ok(0)
 }
 
 pub(super) async fn stop<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
     let members = app.members(&args.positionals).await?;
     for group in app.last_first(members)? {
-        app.stop_all(&group, args.number("timeout")).await?;
+        Box::pin(app.stop_all(&group, args.number("timeout"))).await?;
     }
     Ok(0)
 }
@@ -71,8 +71,8 @@ pub(super) async fn restart<W: World>(app: &App<'_, W>, args: &Args) -> Result<i
     for service in app.order()? {
         for member in members.iter().filter(|m| m.service == service) {
             app.progress("Container", member.name(), "Restarting").await;
-            engine::stop(app.ctx, &member.record, args.number("timeout"), None).await?;
-            engine::start(app.ctx, &member.record.id, false).await?;
+            Box::pin(engine::stop(app.ctx, &member.record, args.number("timeout"), None)).await?;
+            Box::pin(engine::start(app.ctx, &member.record.id, false)).await?;
             app.progress("Container", member.name(), "Started").await;
         }
     }
@@ -91,11 +91,11 @@ pub(super) async fn kill<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
     }
     for member in &members {
         app.progress("Container", member.name(), "Killing").await;
-        super::run::docker(
+        Box::pin(super::run::docker(
             app,
             &["kill", "--signal", args.value("signal").unwrap_or("SIGKILL"), &member.record.id],
             false,
-        )
+        ))
         .await?;
         app.progress("Container", member.name(), "Killed").await;
     }
@@ -112,7 +112,8 @@ pub(super) async fn pause<W: World>(app: &App<'_, W>, args: &Args, paused: bool)
         if !fits {
             continue;
         }
-        super::run::docker(app, &[if paused { "pause" } else { "unpause" }, &member.record.id], false).await?;
+        Box::pin(super::run::docker(app, &[if paused { "pause" } else { "unpause" }, &member.record.id], false))
+            .await?;
         app.progress("Container", member.name(), if paused { "Paused" } else { "Unpaused" }).await;
     }
     Ok(0)
@@ -132,7 +133,7 @@ pub(super) async fn wait<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
             let code = record.state.exit_code;
             app.ctx.print(format!("container {:?} exited with status code {code}\n", record.name)).await;
             if args.flag("down-project") {
-                super::down::down(app, &Args::default()).await?;
+                Box::pin(super::down::down(app, &Args::default())).await?;
             }
             return Ok(code);
         }

@@ -23,11 +23,11 @@ async fn prepare<W: World>(app: &App<'_, W>, args: &Args, plan: &Plan) -> Result
     if services.is_empty() {
         return Err(Error::Client("no service selected".into()));
     }
-    app.ensure_images(&services, args).await?;
-    app.ensure_networks().await?;
-    app.ensure_volumes().await?;
-    orphans(app, args).await?;
-    app.converge(&services, plan).await?;
+    Box::pin(app.ensure_images(&services, args)).await?;
+    Box::pin(app.ensure_networks()).await?;
+    Box::pin(app.ensure_volumes()).await?;
+    Box::pin(orphans(app, args)).await?;
+    Box::pin(app.converge(&services, plan)).await?;
     Ok(services)
 }
 
@@ -38,8 +38,8 @@ async fn orphans<W: World>(app: &App<'_, W>, args: &Args) -> Result<()> {
         return Ok(());
     }
     if args.flag("remove-orphans") {
-        app.stop_all(&orphans, None).await?;
-        return app.remove_all(&orphans, false).await;
+        Box::pin(app.stop_all(&orphans, None)).await?;
+        return Box::pin(app.remove_all(&orphans, false)).await;
     }
     let names: Vec<&str> = orphans.iter().map(|m| m.name()).collect();
     super::open::warn(
@@ -54,7 +54,7 @@ async fn orphans<W: World>(app: &App<'_, W>, args: &Args) -> Result<()> {
 }
 
 pub(super) async fn create<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
-    prepare(app, args, &Plan::of(args)?).await?;
+    Box::pin(prepare(app, args, &Plan::of(args)?)).await?;
     Ok(0)
 }
 
@@ -63,8 +63,8 @@ pub(super) async fn scale<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32
     let named: Vec<String> = scale.keys().cloned().collect();
     let plan = Plan { never: true, scale, ..Plan::default() };
     let inner = Args { positionals: named, ..args.clone() };
-    let services = prepare(app, &inner, &plan).await?;
-    app.start_services(&services, None).await?;
+    let services = Box::pin(prepare(app, &inner, &plan)).await?;
+    Box::pin(app.start_services(&services, None)).await?;
     Ok(0)
 }
 
@@ -79,13 +79,13 @@ pub(super) async fn up<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
     if args.flag("watch") {
         return Err(Error::Client("compose watch is not supported: run `docker compose up --build` again".into()));
     }
-    let services = prepare(app, args, &Plan::of(args)?).await?;
+    let services = Box::pin(prepare(app, args, &Plan::of(args)?)).await?;
     if args.flag("no-start") {
         return Ok(0);
     }
     let limit = args.number("wait-timeout").filter(|n| *n > 0).map(|n| Duration::from_secs(n as u64));
     if args.flag("detach") || wait {
-        app.start_services(&services, limit).await?;
+        Box::pin(app.start_services(&services, limit)).await?;
         if wait {
             for member in app.members(&services).await? {
                 app.progress("Container", member.name(), "Waiting").await;
@@ -100,7 +100,7 @@ pub(super) async fn up<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
         }
         return Ok(0);
     }
-    attached(app, args, &services, stops).await
+    Box::pin(attached(app, args, &services, stops)).await
 }
 
 /// Shows what the containers print until all have ended or `^C` stops them.
@@ -125,10 +125,10 @@ async fn attached<W: World>(app: &App<'_, W>, args: &Args, services: &[String], 
     let prefixes = &prefixes;
     let failure_only = args.flag("abort-on-container-failure");
     let work = async {
-        app.start_services(services, None).await?;
+        Box::pin(app.start_services(services, None)).await?;
         let follows = members.iter().zip(&seen).map(|(member, seen)| {
             Box::pin(async move {
-                follow(app, member, *seen, prefixes).await;
+                Box::pin(follow(app, member, *seen, prefixes)).await;
                 let Ok(record) = find_by_id(app.ctx, &member.record.id) else { return };
                 let code = record.state.exit_code;
                 let name = prefixes.name(member);
@@ -163,7 +163,7 @@ async fn attached<W: World>(app: &App<'_, W>, args: &Args, services: &[String], 
             app.ctx.warn("Gracefully Stopping... press Ctrl+C again to force\n").await;
             let stopping = async {
                 for group in app.last_first(app.members(services).await?)? {
-                    app.stop_all(&group, args.number("timeout")).await?;
+                    Box::pin(app.stop_all(&group, args.number("timeout"))).await?;
                 }
                 Ok(())
             };
@@ -171,7 +171,7 @@ async fn attached<W: World>(app: &App<'_, W>, args: &Args, services: &[String], 
             let both: Vec<Pin<Box<dyn Future<Output = Result<()>> + '_>>> = vec![Box::pin(stopping), Box::pin(work)];
             if let First::Right(()) = race(together(both), interrupted(app)).await {
                 for member in app.members(services).await?.iter().filter(|m| m.record.is_running()) {
-                    super::run::docker(app, &["kill", &member.record.id], false).await?;
+                    Box::pin(super::run::docker(app, &["kill", &member.record.id], false)).await?;
                 }
             }
             return Ok(130);
@@ -182,7 +182,7 @@ async fn attached<W: World>(app: &App<'_, W>, args: &Args, services: &[String], 
     }
     app.ctx.warn("Aborting on container exit...\n").await;
     for group in app.last_first(app.members(services).await?)? {
-        app.stop_all(&group, args.number("timeout")).await?;
+        Box::pin(app.stop_all(&group, args.number("timeout"))).await?;
     }
     let first = stopped.take();
     match args.value("exit-code-from").filter(|s| !s.is_empty()) {
