@@ -400,10 +400,17 @@ impl Reader<'_> {
 /// A fault of YAML's grammar, on one line.
 fn syntax(path: &str, error: &serde_saphyr::Error) -> String {
     let told = error.to_string();
-    let what = told.lines().next().unwrap_or("").trim_start_matches("error: ").to_string();
-    match error.location() {
-        Some(at) if !what.contains("line ") => format!("failed to parse {path}: yaml: line {}: {what}", at.line()),
-        _ => format!("failed to parse {path}: yaml: {what}"),
+    let what = told.lines().next().unwrap_or("").trim_start_matches("error: ");
+    // The library goes on with advice to programmers.
+    let what = what.split(", set ").next().unwrap_or(what);
+    let what = match what.split_once(": ") {
+        Some((place, rest)) if place.starts_with("line ") => rest,
+        _ => what,
+    };
+    let place = error.location().map_or(String::new(), |at| format!("line {}: ", at.line()));
+    match what.strip_prefix("duplicate mapping key: ") {
+        Some(key) => format!("failed to parse {path}: yaml: {place}mapping key {key:?} already defined"),
+        None => format!("failed to parse {path}: yaml: {place}{what}"),
     }
 }
 
@@ -426,3 +433,6 @@ fn fill(value: &mut Value, path: &str, variables: &Variables) -> Result<(), Load
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
