@@ -1,6 +1,8 @@
-//! Compose files as many hands wrote them: what `docker compose config` made of them is what we make of them.
+//! Compose files as many hands wrote them: what `docker compose config` made of them is what we make of them. And
+//! whole applications on the simulated machine: what compose makes of them, and what is left afterwards.
 
 use cutaway_core::compose::{self, LoadError, Request};
+use cutaway_core::sim::session::{Config, Session};
 use serde_json::Value;
 
 /// Loads as `docker compose -p demo -f compose.yaml config --no-path-resolution` does.
@@ -50,4 +52,90 @@ fn each_is_read_as_compose_reads_it() {
     }
     assert!(differing.is_empty(), "{}", differing.join("\n"));
     assert!(count > 0, "the corpus is empty");
+}
+
+/// Runs a script on a fresh machine; all that it prints, and its status.
+fn script(text: &str) -> (String, i32) {
+    let session = Session::new(Config::default());
+    let mut seen = Vec::new();
+    let status = session.script(text, |bytes| seen.extend_from_slice(bytes));
+    (String::from_utf8_lossy(&seen).into_owned(), status)
+}
+
+const SHOP: &str = "mkdir shop && cd shop && cat > compose.yaml <<'X'
+services:
+  web:
+    image: busybox
+    command: httpd -f -p 80 -h /w
+    ports: ['8088:80']
+    depends_on: {db: {condition: service_healthy}, init: {condition: service_completed_successfully}}
+    configs: [{source: page, target: /w/index.html}]
+  db:
+    image: busybox
+    command: sh -c 'sleep 2; touch /ready; sleep 300'
+    healthcheck: {test: test -f /ready, interval: 1s, retries: 20}
+    volumes: [data:/var/db]
+  init:
+    image: busybox
+    command: echo ready to go
+  tool: {image: busybox, profiles: [tools], entrypoint: [echo, tool]}
+volumes: {data: }
+configs: {page: {content: a page}}
+X
+";
+
+#[test]
+fn an_application_comes_and_goes() {
+    let (out, status) = script(&format!(
+        "{SHOP}docker compose up -d --quiet-pull 2>&1 && sleep 1 && wget -qO- http://localhost:8088/; echo
+         docker compose logs --no-color init; docker compose run --rm tool x 2>/dev/null
+         docker compose down -v 2>&1; docker ps -aq | wc -l; docker volume ls -q | wc -l"
+    ));
+    let steps = [
+        " Network shop_default  Created",
+        " Volume shop_data  Created",
+        " Container shop-db-1  Waiting",
+        " Container shop-db-1  Healthy",
+        " Container shop-init-1  Exited",
+        " Container shop-web-1  Started",
+        "a page",
+        "init-1  | ready to go",
+        "tool x",
+        " Container shop-web-1  Stopped",
+        " Network shop_default  Removed",
+        " Volume shop_data  Removed",
+        "0\n0",
+    ];
+    let mut rest = out.as_str();
+    for step in steps {
+        let at = rest.find(step).unwrap_or_else(|| panic!("{step:?} is missing, or too early, in\n{out}"));
+        rest = &rest[at + step.len()..];
+    }
+    assert_eq!(status, 0);
+}
+
+#[test]
+fn only_what_changed_is_made_anew() {
+    let (out, _) = script(
+        "mkdir t && cd t
+         printf 'services:\\n  a: {image: busybox, command: sleep 99}\\n  b: {image: busybox, command: sleep 99}\\n' > compose.yaml
+         docker compose up -d 2>/dev/null; echo second; docker compose up -d 2>&1
+         sed -i '2s/99/98/' compose.yaml; echo third; docker compose up -d 2>&1",
+    );
+    let (second, third) = out.split_once("third").expect("all of it ran");
+    assert!(second.contains("t-a-1  Running") && !second.contains("Recreate"), "{out}");
+    assert!(third.contains("t-a-1  Recreated") && third.contains("t-b-1  Running"), "{out}");
+}
+
+#[test]
+fn attached_until_a_signal() {
+    let (out, _) = script(
+        "mkdir t && cd t
+         printf 'services:\\n  a: {image: busybox, command: sh -c \"echo hello; sleep 99\"}\\n' > compose.yaml
+         docker compose up --quiet-pull 2>&1 & P=$!; sleep 3; kill -TERM $P; wait $P; echo status $?
+         docker compose ps -a --format '{{.State}}'",
+    );
+    for part in ["a-1  | hello", "Gracefully Stopping", "t-a-1  Stopped", "status 130", "exited"] {
+        assert!(out.contains(part), "{part:?} is missing in\n{out}");
+    }
 }

@@ -16,8 +16,6 @@ mod open;
 mod quiet;
 mod run;
 mod states;
-#[cfg(test)]
-mod tests;
 mod together;
 mod up;
 
