@@ -19,11 +19,18 @@ const IMPURE: [&str; 12] = [
     "#[cfg(target",
 ];
 
-/// The sources below `folder`, without their tests (everything after `#[cfg(test)]`) and comments.
+/// The sources below `folder`, without their tests (files of tests, everything after `#[cfg(test)]`) and comments.
 fn sources(folder: &str) -> Vec<(String, Vec<(usize, String)>)> {
     let root = root();
     let mut all = Vec::new();
     for file in files(&root.join(folder), ".rs") {
+        if file.ends_with("tests.rs")
+            || file
+                .strip_prefix(root.join(folder))
+                .is_ok_and(|inside| inside.components().any(|part| part.as_os_str() == "tests"))
+        {
+            continue;
+        }
         let text = std::fs::read_to_string(&file).unwrap();
         let code = text.lines().enumerate().take_while(|(_, line)| !line.starts_with("#[cfg(test)]"));
         let code =

@@ -179,7 +179,7 @@ impl Executor {
     fn fire(&self) {
         loop {
             let mut timers = self.timers.borrow_mut();
-            if !timers.due.first_key_value().is_some_and(|(due, _)| due.0 <= self.clock.get()) {
+            if timers.due.first_key_value().is_none_or(|(due, _)| due.0 > self.clock.get()) {
                 return;
             }
             let first = timers.due.pop_first();
