@@ -3,7 +3,7 @@
 //! The engine decides, a world does. What a world does is divided into *acts*: one act is one thing that
 //! a person could watch (fetch a blob, mount an overlay, write a limit, start a process). Each act is a
 //! plain value, a type in [`acts`], and a world is what [`Performs`] all of them and answers the
-//! questions of [`queries`]. Because acts are values, what is laid around a world (recording, pausing,
+//! questions of `queries`. Because acts are values, what is laid around a world (recording, pausing,
 //! injected failures) is written once for all of them, in [`watch`].
 //!
 //! `SimWorld` and `LinuxWorld` implement this; nothing above it asks which of the two it has.

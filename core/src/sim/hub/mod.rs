@@ -1,6 +1,6 @@
 //! The hub: a registry inside the simulator, with miniatures of the images that everybody starts with.
 //!
-//! An image is described in [`images`] as files and settings, built when it is first asked for ([`pack`]) as
+//! An image is described in `images` as files and settings, built when it is first asked for (`pack`) as
 //! real layers with real digests, and served by the same function as any other registry.
 
 mod files;

@@ -303,7 +303,7 @@ impl Session {
     }
 
     /// Answers a question that needs the machine to run, as a lesson's checks do. An answer that needs time, as
-    /// one over the network does, gets up to [`PATIENCE`] of it, noted in the log as ticks; `None` where that
+    /// one over the network does, gets up to `PATIENCE` of it, noted in the log as ticks; `None` where that
     /// is not enough. The question itself is no input.
     pub fn ask<T: 'static>(&self, question: LocalFut<T>) -> Option<T> {
         let answer = Rc::new(RefCell::new(None));

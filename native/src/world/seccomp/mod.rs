@@ -146,7 +146,7 @@ mod tests {
 
     /// Runs a filter on a system call.
     fn run(program: &[u8], number: u32, arguments: [u64; 6]) -> u32 {
-        let mut data = vec![0u8; 64];
+        let mut data = [0u8; 64];
         data[0..4].copy_from_slice(&number.to_ne_bytes());
         data[4..8].copy_from_slice(&assemble::ARCHITECTURE.to_ne_bytes());
         for (i, a) in arguments.iter().enumerate() {
