@@ -114,6 +114,7 @@ impl<W: World> Build<'_, W> {
         let network = match (step.network, self.options.network.as_str()) {
             (Network::None, _) | (Network::Default, "none") => StepNetwork::None,
             (Network::Host, _) | (Network::Default, "host") => StepNetwork::Host,
+            _ if self.ctx.world().host().rootless => StepNetwork::None,
             _ => StepNetwork::Default,
         };
         let shown = argv.join(" ");

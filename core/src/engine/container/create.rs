@@ -33,7 +33,21 @@ pub(super) async fn read_options<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<
     }
     let client: &dyn Client = &*ctx.client;
     let env = |name: &str| client.env(name);
-    Ok(parse_run(args, &Surroundings { files, env: &env, cwd: client.cwd() })?)
+    let mut options = parse_run(args, &Surroundings { files, env: &env, cwd: client.cwd() })?;
+    if args.values("network").is_empty() && ctx.world().host().rootless {
+        stay_alone(ctx, &mut options).await;
+    }
+    Ok(options)
+}
+
+/// Without root nothing can be connected to the host's networks: a container whose network nobody chose gets
+/// its loopback alone, rather than not starting at all, and the person is told.
+async fn stay_alone<W: World>(ctx: &Ctx<W>, options: &mut RunOptions) {
+    options.spec.networks.clear();
+    options.spec.host.network_mode = "none".into();
+    let ports = if options.spec.host.port_bindings.is_empty() { "" } else { "; its ports are not published" };
+    let text = "cutaway: an ordinary user can't connect containers to the host, so this one has only its loopback";
+    ctx.warn(format!("{text}{ports} (--network host shares the host's network)\n")).await;
 }
 
 /// Creates the container of a command line; its id goes into `--cidfile`.
