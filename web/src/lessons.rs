@@ -32,13 +32,14 @@ pub fn Panel(props: &Props) -> Html {
                     </li>
                 }) }
             </ol>
+            <div class="attention">
             { for answers.iter().filter_map(|(question, choice, right)| Some(answer(lesson, *question, *choice, (*right)?))) }
             if let Some(index) = asked {
                 <fieldset class="predict">
                     <legend>{ section(format!("predict.{}", lesson.predictions[*index].key)) }</legend>
                     { for lesson.predictions[*index].choices.iter().enumerate().map(|(i, choice)| {
                         let (on_answer, question) = (on_answer.clone(), *index);
-                        html! { <button type="button" key={i} onclick={move |_| on_answer.emit((question, i))}>{ lesson.text.section(&format!("choice.{}", choice.key)).unwrap_or_default() }</button> }
+                        html! { <button type="button" key={i} onclick={move |_| on_answer.emit((question, i))}>{ inline(lesson.text.section(&format!("choice.{}", choice.key)).unwrap_or_default()) }</button> }
                     }) }
                 </fieldset>
             }
@@ -49,6 +50,7 @@ pub fn Panel(props: &Props) -> Html {
                 } else if let Some(hint) = &progress.hint {
                     <div class="hint">{ section(format!("hint.{hint}")) }</div>
                 }
+            </div>
             </div>
         </section>
     }
@@ -61,14 +63,22 @@ fn answer(lesson: &Lesson, question: usize, choice: usize, right: bool) -> Html 
         .unwrap_or_default();
     let verdict =
         if right { "You expected this, and it happened: " } else { "You expected something else than what happened: " };
-    html! { <p class={classes!("answer", right.then_some("right"))} key={question}>{ verdict }<em>{ text }</em></p> }
+    html! { <p class={classes!("answer", right.then_some("right"))} key={question}>{ verdict }<em>{ inline(text) }</em></p> }
 }
 
 /// Paragraphs and `code`, as text: no other markup is known, and none gets through.
 pub fn prose(text: &str) -> Html {
-    let paragraph = |part: &str| {
-        let pieces = part.split('`').enumerate();
-        html! { <p>{ for pieces.map(|(i, piece)| if i % 2 == 1 { html! { <code>{ piece }</code> } } else { html! { <>{ piece.replace('\n', " ") }</> } }) }</p> }
+    html! { <>{ for text.split("\n\n").filter(|p| !p.trim().is_empty()).map(|part| html! { <p>{ inline(part) }</p> }) }</> }
+}
+
+/// Words and `code` of one paragraph.
+fn inline(text: &str) -> Html {
+    let piece = |(i, piece): (usize, &str)| {
+        if i % 2 == 1 {
+            html! { <code>{ piece }</code> }
+        } else {
+            html! { <>{ piece.replace('\n', " ") }</> }
+        }
     };
-    html! { <>{ for text.split("\n\n").filter(|p| !p.trim().is_empty()).map(paragraph) }</> }
+    html! { <>{ for text.split('`').enumerate().map(piece) }</> }
 }

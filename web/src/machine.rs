@@ -28,6 +28,8 @@ pub struct Machine {
     stages: Vec<Rc<Stage>>,
     /// Steps of a lesson's setup, which the timeline leaves out.
     skipped: usize,
+    /// Printed and not shown yet.
+    unread: Vec<u8>,
     /// Where lines were entered: steps and entries of the log before each.
     marks: Vec<(usize, usize)>,
 }
@@ -39,14 +41,17 @@ impl Machine {
 
     fn of(session: Session) -> Machine {
         let stages = vec![session.stage()];
-        Machine { session, steps: Rc::default(), stages, skipped: 0, marks: Vec::new() }
+        Machine { session, steps: Rc::default(), stages, skipped: 0, unread: Vec::new(), marks: Vec::new() }
     }
 
     /// Makes the machine ready for a lesson. What that does is not part of the timeline.
     pub fn prepare(&mut self, lesson: &Lesson) {
-        if self.session.prepare(lesson).is_ok() {
-            self.session.take_output();
-        }
+        // The prompt is there already; what the setup prints is not shown.
+        while self.session.run(BUDGET) == Activity::Busy {}
+        self.unread = self.session.take_output();
+        // A setup that fails leaves the goals out of reach, which a test of each lesson rules out.
+        let _ = self.session.prepare(lesson);
+        self.session.take_output();
         self.stages = vec![self.session.stage()];
         self.skipped = self.session.step_count();
     }
@@ -91,7 +96,9 @@ impl Machine {
     }
 
     pub fn take_output(&mut self) -> Vec<u8> {
-        self.session.take_output()
+        let mut output = std::mem::take(&mut self.unread);
+        output.extend(self.session.take_output());
+        output
     }
 
     pub fn at_prompt(&self) -> bool {

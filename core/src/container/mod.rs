@@ -15,4 +15,4 @@ pub use record::{
     MountKind, MountPoint, NameRecord, PortBinding, Propagation, Resources, RestartPolicy, State, Status, Throttle,
     Ulimit,
 };
-pub use stubs::stubs;
+pub use stubs::{stubs, without_own};

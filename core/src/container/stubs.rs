@@ -1,6 +1,8 @@
 //! Places that a container's start makes to mount on, where the image has none. They are not its user's work,
 //! so layers made of a container leave them out.
 
+use crate::world::{Change, ChangeKind};
+
 /// What every start mounts on, relative to the root.
 const ALWAYS: [&str; 7] = ["dev", "proc", "sys", "etc/hosts", "etc/hostname", "etc/resolv.conf", "etc/mtab"];
 
@@ -18,6 +20,26 @@ pub fn stubs<'a>(targets: impl IntoIterator<Item = &'a str>) -> Vec<String> {
         }
     }
     all
+}
+
+/// The changes of a writable layer without those that the engine itself makes for its mounts: what `docker diff`
+/// and the stage show.
+pub fn without_own(changes: Vec<Change>) -> Vec<Change> {
+    const FILES: [&str; 5] = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/mtab", "/.dockerenv"];
+    const FOLDERS: [&str; 3] = ["/dev", "/proc", "/sys"];
+    let own = |path: &str| {
+        FILES.contains(&path)
+            || FOLDERS.iter().any(|f| path.strip_prefix(f).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+    };
+    let (made, mut kept): (Vec<Change>, Vec<Change>) = changes.into_iter().partition(|c| own(&c.path));
+    // A folder that is there only for those is not the user's work either.
+    let parents: Vec<&str> = made.iter().filter_map(|c| c.path.rsplit_once('/')).map(|(parent, _)| parent).collect();
+    let others: Vec<String> = kept.iter().map(|c| c.path.clone()).collect();
+    kept.retain(|c| {
+        let child = |path: &String| path.strip_prefix(c.path.as_str()).is_some_and(|rest| rest.starts_with('/'));
+        !(c.kind != ChangeKind::Deleted && parents.contains(&c.path.as_str())) || others.iter().any(child)
+    });
+    kept
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! looked at from outside of the engine (an HTTP answer, a volume's folder) differs, and comes in.
 
 use super::state::{ContainerFacts, ImageFacts, NetworkFacts, StateView, VolumeFacts};
-use crate::container::ContainerRecord;
+use crate::container::{ContainerRecord, without_own};
 use crate::image::{ImageRecord, TagRecord};
 use crate::name;
 use crate::network::NetworkRecord;
@@ -34,7 +34,7 @@ impl<W: World> WorldView<W> {
 }
 
 async fn facts<W: World>(world: &W, c: ContainerRecord) -> ContainerFacts {
-    let changes = world.changes(&c.snapshot).await.unwrap_or_default();
+    let changes = without_own(world.changes(&c.snapshot).await.unwrap_or_default());
     ContainerFacts {
         state: c.state.status.name().to_string(),
         exit_code: c.state.exit_code,

@@ -210,7 +210,9 @@ fn leads(drawing: &Drawing, stage: &Stage, top: f64) -> Vec<Lead> {
     let mut leads = Vec::new();
     for container in &stage.containers {
         let Some(node) = at(format!("c{}", container.id)) else { continue };
-        for (index, (name, address)) in container.networks.iter().enumerate() {
+        // A container that does not run is plugged in nowhere.
+        let plugged = container.networks.iter().filter(|(_, address)| !address.is_empty());
+        for (index, (name, address)) in plugged.enumerate() {
             let network = stage.networks.iter().find(|n| n.name == *name);
             let Some(line) = network.and_then(|n| at(format!("n{}", n.id))) else { continue };
             // Beside the rows' headings, which stand at the left.

@@ -1,7 +1,7 @@
 //! Builds the stage from the records and the machine. What has not changed since the last one is the same
 //! object again, so that a stage per step costs little.
 
-use crate::container::ContainerRecord;
+use crate::container::{ContainerRecord, without_own};
 use crate::image::{ImageRecord, TagRecord};
 use crate::name::Reference;
 use crate::network::NetworkRecord;
@@ -191,6 +191,7 @@ fn networks(memory: &Memory) -> Vec<NetworkView> {
 
 fn container(record: &ContainerRecord, world: &SimWorld, layers: &BTreeMap<String, Vec<String>>) -> ContainerView {
     let changes = world.overlay(&record.snapshot).map(|overlay| overlay.changes()).unwrap_or_default();
+    let changes = without_own(changes);
     let letter = |kind: ChangeKind| match kind {
         ChangeKind::Modified => 'C',
         ChangeKind::Added => 'A',
