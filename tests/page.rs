@@ -142,8 +142,8 @@ fn test(name: &str, width: u32, dark: bool, play: impl AsyncFnOnce(&Browser)) {
 }
 
 #[test]
-fn page_runs_hello_world_and_steps_back() {
-    test("page_runs_hello_world_and_steps_back", 1300, false, async |page| {
+fn browser_runs_hello_world_and_steps_back() {
+    test("browser_runs_hello_world_and_steps_back", 1300, false, async |page| {
         page.until("an empty stage", &format!("document.querySelector('.stage') && {CONTAINERS} === 0")).await;
         page.enter("docker run hello-world").await;
         page.until("the greeting", "document.querySelector('.log').textContent.includes('Hello from Docker!')").await;
@@ -162,8 +162,8 @@ fn page_runs_hello_world_and_steps_back() {
 }
 
 #[test]
-fn page_fits_a_phone() {
-    test("page_fits_a_phone", 360, true, async |page| {
+fn browser_shows_it_on_a_phone() {
+    test("browser_shows_it_on_a_phone", 360, true, async |page| {
         page.enter("docker run -d --name web -p 8080:80 nginx").await;
         page.until("the container on the stage", &format!("{CONTAINERS} === 1")).await;
         let over = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
@@ -172,8 +172,8 @@ fn page_fits_a_phone() {
 }
 
 #[test]
-fn page_shows_output_as_text() {
-    test("page_shows_output_as_text", 1300, false, async |page| {
+fn browser_shows_output_as_text() {
+    test("browser_shows_output_as_text", 1300, false, async |page| {
         page.enter("docker run busybox echo '<img src=x onerror=document.title=1><b id=bold>'").await;
         page.until("the words", "document.querySelector('.log').textContent.includes('<b id=bold>')").await;
         page.until("no element", "!document.querySelector('#bold') && document.title !== '1'").await;
@@ -183,8 +183,8 @@ fn page_shows_output_as_text() {
 /// Not a test but a measurement, for `cargo xtask bench`.
 #[test]
 #[ignore = "a measurement"]
-fn page_time_to_prompt() {
-    test("page_time_to_prompt", 1300, false, async |page| {
+fn browser_time_to_prompt() {
+    test("browser_time_to_prompt", 1300, false, async |page| {
         let mut times = Vec::new();
         for _ in 0..7 {
             page.client.refresh().await.expect("a reload");

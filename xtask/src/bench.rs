@@ -176,7 +176,7 @@ fn page_figures() -> Result<(), String> {
         "--",
         "--ignored",
         "--nocapture",
-        "page_time_to_prompt",
+        "browser_time_to_prompt",
     ]);
     tools::run(command.env("CUTAWAY_PAGE", page::folder()).env("CHROMEDRIVER", driver))
 }

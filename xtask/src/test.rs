@@ -94,7 +94,7 @@ fn programs(totals: &mut Totals, skipped: &Path) {
     ]);
     command.env("CUTAWAY_SKIPPED", skipped).env("CUTAWAY_BIN", tools::target_folder().join("release/cutaway"));
     // The page's own test comes later, when the page has been built.
-    command.args(["--", "--skip", "page_"]);
+    command.args(["--", "--skip", "browser_"]);
     counted(totals, &mut command);
 }
 
