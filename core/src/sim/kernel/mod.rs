@@ -37,7 +37,7 @@ mod tty;
 mod vfs;
 
 pub use cgroup::{CgroupId, CgroupUsage};
-pub use cred::{CAPABILITIES, CapSet, Credentials};
+pub use cred::{CapSet, Credentials};
 pub use machine::{
     Activity, ExitInfo, ExitWatch, Machine, MachineConfig, NamespaceChoice, ProcessInfo, PtyMaster, Runner, Spawn,
     StdStream,

@@ -18,7 +18,7 @@ pub use process::{
     CgroupLimit, CloneInit, CreateCgroup, DeliverSignal, DeviceRule, Exec, ExecId, ExecIn, Freeze, LogDriver,
     Namespace, NamespaceKind, NamespaceSource, ReleaseContainer, RemoveCgroup, Stdio, WriteLimit,
 };
-pub use setup::{Capabilities, DeviceNode, Seccomp, Setup, SetupOp};
+pub use setup::{CAPABILITIES, Capabilities, DeviceNode, Seccomp, Setup, SetupOp};
 pub use snapshot::{
     CommitSnapshot, CommittedLayer, CreateVolume, ImportTree, MakeHostDirectory, PrepareSnapshot, RemoveLayer,
     RemoveSnapshot, RemoveVolume, SeedVolume, SnapshotKey, UnpackLayer,

@@ -6,58 +6,14 @@
 
 use super::wire::CapabilityMasks;
 use crate::sys;
+use cutaway_core::world::acts::CAPABILITIES;
 use nix::Result;
 use nix::errno::Errno;
-
-/// The capabilities in the kernel's order.
-pub const NAMES: [&str; 41] = [
-    "CAP_CHOWN",
-    "CAP_DAC_OVERRIDE",
-    "CAP_DAC_READ_SEARCH",
-    "CAP_FOWNER",
-    "CAP_FSETID",
-    "CAP_KILL",
-    "CAP_SETGID",
-    "CAP_SETUID",
-    "CAP_SETPCAP",
-    "CAP_LINUX_IMMUTABLE",
-    "CAP_NET_BIND_SERVICE",
-    "CAP_NET_BROADCAST",
-    "CAP_NET_ADMIN",
-    "CAP_NET_RAW",
-    "CAP_IPC_LOCK",
-    "CAP_IPC_OWNER",
-    "CAP_SYS_MODULE",
-    "CAP_SYS_RAWIO",
-    "CAP_SYS_CHROOT",
-    "CAP_SYS_PTRACE",
-    "CAP_SYS_PACCT",
-    "CAP_SYS_ADMIN",
-    "CAP_SYS_BOOT",
-    "CAP_SYS_NICE",
-    "CAP_SYS_RESOURCE",
-    "CAP_SYS_TIME",
-    "CAP_SYS_TTY_CONFIG",
-    "CAP_MKNOD",
-    "CAP_LEASE",
-    "CAP_AUDIT_WRITE",
-    "CAP_AUDIT_CONTROL",
-    "CAP_SETFCAP",
-    "CAP_MAC_OVERRIDE",
-    "CAP_MAC_ADMIN",
-    "CAP_SYSLOG",
-    "CAP_WAKE_ALARM",
-    "CAP_BLOCK_SUSPEND",
-    "CAP_AUDIT_READ",
-    "CAP_PERFMON",
-    "CAP_BPF",
-    "CAP_CHECKPOINT_RESTORE",
-];
 
 /// The mask of some capabilities; the first name that is not one is the error.
 pub fn mask(names: &[String]) -> std::result::Result<u64, String> {
     names.iter().try_fold(0, |mask, name| {
-        let bit = NAMES.iter().position(|n| n.eq_ignore_ascii_case(name)).ok_or_else(|| name.clone())?;
+        let bit = CAPABILITIES.iter().position(|n| n.eq_ignore_ascii_case(name)).ok_or_else(|| name.clone())?;
         Ok(mask | 1 << bit)
     })
 }
@@ -146,7 +102,7 @@ impl Identity {
         let have = permitted()?;
         let permitted = masks.permitted & have;
         apply(masks.effective & permitted, permitted, masks.inheritable & have)?;
-        for bit in 0..NAMES.len() as u64 {
+        for bit in 0..CAPABILITIES.len() as u64 {
             if masks.ambient >> bit & permitted >> bit & masks.inheritable >> bit & 1 == 1 {
                 sys::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE as u64, bit)?;
             }

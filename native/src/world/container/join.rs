@@ -12,7 +12,7 @@ use super::wire::{self, CapabilityMasks, Channel, Refusal};
 use super::{Running, setup};
 use crate::sys::{self, OrFault};
 use crate::world::{LinuxWorld, seccomp};
-use cutaway_core::world::acts::{ExecIn, LogDriver, Stdio};
+use cutaway_core::world::acts::{CAPABILITIES, ExecIn, LogDriver, Stdio};
 use cutaway_core::world::{Fault, Performs};
 use nix::Result as SysResult;
 use nix::errno::Errno;
@@ -168,7 +168,7 @@ impl Performs<ExecIn> for LinuxWorld {
         let bounding = act
             .capabilities
             .as_ref()
-            .map_or_else(|| super::identity::NAMES.iter().map(|n| n.to_string()).collect(), |c| c.bounding.clone());
+            .map_or_else(|| CAPABILITIES.iter().map(|n| n.to_string()).collect(), |c| c.bounding.clone());
         let plan = Plan {
             target,
             namespaces: foreign_namespaces(pid),
