@@ -1,6 +1,6 @@
 //! The scheduler: a first-in-first-out queue of futures, and timers on a virtual clock.
 //!
-//! Nothing here knows what a process is: tasks may carry a process id, and whoever drives the queue decides
+//! Nothing here knows what a process is: tasks may carry whose they are, and whoever drives the queue decides
 //! whether that process may run. Futures are only ever dropped here, with nothing borrowed, because
 //! dropping one may close descriptors and wake others.
 
@@ -18,6 +18,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 pub(crate) type TaskId = u64;
+
+/// The process that a task runs: the number of its machine, and its id there.
+pub(crate) type Owner = (u32, Pid);
 
 /// The tasks that were woken, in order. Behind a mutex only because a `Waker` must be `Send`.
 #[derive(Default)]
@@ -56,7 +59,7 @@ struct Task {
     /// Taken out while it is polled.
     future: Option<LocalFut<()>>,
     flag: Arc<TaskWaker>,
-    pid: Option<Pid>,
+    owner: Option<Owner>,
     /// Woken while its process was stopped or frozen.
     parked: bool,
 }
@@ -100,11 +103,11 @@ impl Executor {
     }
 
     /// Adds a task at the end of the queue.
-    pub fn spawn(&self, pid: Option<Pid>, future: LocalFut<()>) -> TaskId {
+    pub fn spawn(&self, owner: Option<Owner>, future: LocalFut<()>) -> TaskId {
         let id = self.next.get();
         self.next.set(id + 1);
         let flag = Arc::new(TaskWaker { id, queued: AtomicBool::new(true), ready: self.ready.clone() });
-        self.tasks.borrow_mut().insert(id, Task { future: Some(future), flag, pid, parked: false });
+        self.tasks.borrow_mut().insert(id, Task { future: Some(future), flag, owner, parked: false });
         self.ready.push(id);
         id
     }
@@ -130,17 +133,17 @@ impl Executor {
     }
 
     /// Polls the next ready task, if `may_run` allows its process.
-    pub fn turn(&self, may_run: impl FnOnce(Pid) -> bool) -> Turn {
+    pub fn turn(&self, may_run: impl FnOnce(Owner) -> bool) -> Turn {
         self.fire();
-        let (id, mut future, flag, pid) = loop {
+        let (id, mut future, flag, owner) = loop {
             let Some(id) = self.ready.pop() else { return Turn::Idle };
             let mut tasks = self.tasks.borrow_mut();
             let Some(task) = tasks.get_mut(&id) else { continue };
             task.flag.queued.store(false, Ordering::Relaxed);
             let Some(future) = task.future.take() else { continue };
-            break (id, future, task.flag.clone(), task.pid);
+            break (id, future, task.flag.clone(), task.owner);
         };
-        if pid.is_some_and(|pid| !may_run(pid)) {
+        if owner.is_some_and(|owner| !may_run(owner)) {
             if let Some(task) = self.tasks.borrow_mut().get_mut(&id) {
                 task.future = Some(future);
                 task.parked = true;

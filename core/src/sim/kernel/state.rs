@@ -4,7 +4,7 @@ use super::cgroup::Cgroups;
 use super::executor::TaskId;
 use super::machine::{MachineConfig, Runner};
 use super::namespace::PidNamespace;
-use super::net::Net;
+use super::net::{Net, NetNsId};
 use super::process::Process;
 use super::tty::Tty;
 use super::vfs::FsHead;
@@ -25,7 +25,10 @@ pub(crate) struct Kernel {
     /// What `/dev/console` of the host is.
     pub console: Option<Rc<Tty>>,
     pub cgroups: Cgroups,
+    /// The networks of the site: here while this kernel is at work, see `Machine::kernel`.
     pub net: Net,
+    /// The machine's own network namespace.
+    pub home: NetNsId,
     pub programs: BTreeMap<String, Runner>,
     /// Settings of the whole machine that were changed, by path below /proc/sys.
     pub sysctls: BTreeMap<String, String>,
@@ -41,7 +44,8 @@ pub(crate) struct Kernel {
     pub forks: u64,
     next_dev: u64,
     next_mount: u32,
-    next_namespace: u64,
+    /// Shared by the machines of a site, so that no two namespaces have the same number.
+    next_namespace: Rc<Cell<u64>>,
     next_label: u64,
     random: u64,
 }
@@ -50,7 +54,7 @@ pub(crate) struct Kernel {
 pub(crate) const QUANTUM: u64 = 2_000;
 
 impl Kernel {
-    pub fn new(config: MachineConfig, clock: Rc<Cell<Duration>>) -> Kernel {
+    pub fn new(config: MachineConfig, clock: Rc<Cell<Duration>>, home: NetNsId, namespaces: Rc<Cell<u64>>) -> Kernel {
         let random = config.seed ^ 0x9e37_79b9_7f4a_7c15;
         let mut cgroups = Cgroups::new();
         cgroups.set_machine_memory(config.memory);
@@ -62,7 +66,8 @@ impl Kernel {
             terminals: BTreeMap::new(),
             console: None,
             cgroups,
-            net: Net::new(),
+            net: Net::default(),
+            home,
             programs: BTreeMap::new(),
             sysctls: BTreeMap::new(),
             current: 1,
@@ -72,7 +77,7 @@ impl Kernel {
             forks: 0,
             next_dev: 20,
             next_mount: 20,
-            next_namespace: 4_026_532_200,
+            next_namespace: namespaces,
             next_label: 10_000,
             random,
         }
@@ -112,8 +117,8 @@ impl Kernel {
 
     /// The number of a new namespace, as its inode is numbered on Linux.
     pub fn new_namespace_id(&mut self) -> u64 {
-        self.next_namespace += 1;
-        self.next_namespace
+        self.next_namespace.set(self.next_namespace.get() + 1);
+        self.next_namespace.get()
     }
 
     /// As `pipe:[10001]`.

@@ -1,10 +1,10 @@
 //! Starting the machine: a root disk with the folders that every Linux has, the made-up file systems, and the
 //! first process.
 
+use super::site::Site;
 use super::{Machine, MachineConfig, Shared};
 use crate::sim::kernel::cgroup::CgroupId;
 use crate::sim::kernel::devices::STANDARD;
-use crate::sim::kernel::executor::Executor;
 use crate::sim::kernel::namespace::{Ipc, Namespaces, Uts};
 use crate::sim::kernel::state::Kernel;
 use crate::sim::kernel::vfs::memory::new_fs;
@@ -28,9 +28,9 @@ const MOUNTS: [(&str, &str, &str, &str); 9] = [
     ("tmpfs", "/tmp", "tmpfs", "mode=1777"),
 ];
 
-pub(super) fn boot(config: MachineConfig) -> Machine {
-    let executor = Executor::new(config.epoch);
-    let mut kernel = Kernel::new(config, executor.clock());
+pub(super) fn boot(config: MachineConfig, site: Rc<Site>) -> Machine {
+    let home = site.add_network();
+    let mut kernel = Kernel::new(config, site.executor.clock(), home.clone(), site.namespaces.clone());
     let disk = kernel.new_fs("ext4", Some(40 << 30));
     let root = new_fs(disk, kernel.now());
     let id = kernel.new_mount_id();
@@ -53,7 +53,7 @@ pub(super) fn boot(config: MachineConfig) -> Machine {
         pid: 4_026_531_836,
         mnt: Rc::new(RefCell::new(table)),
         mnt_id: 4_026_531_841,
-        net: kernel.net.host(),
+        net: home,
         uts: Rc::new(RefCell::new(uts)),
         ipc: Rc::new(RefCell::new(Ipc { id: 4_026_531_839, sysctls: BTreeMap::new() })),
         user: 4_026_531_837,
@@ -63,7 +63,7 @@ pub(super) fn boot(config: MachineConfig) -> Machine {
     kernel.make_init(Rc::new(Place { mount: id, node: root, above: None, name: String::new() }), ns);
     let filled = fill(&mut kernel);
     debug_assert_eq!(filled, Ok(()), "an empty disk takes the first folders");
-    Machine(Rc::new(Shared { executor, kernel: RefCell::new(kernel), hung_up: RefCell::default() }))
+    site.join(|number| Shared { number, site: site.clone(), kernel: RefCell::new(kernel), hung_up: RefCell::default() })
 }
 
 fn fill(k: &mut Kernel) -> Result<()> {

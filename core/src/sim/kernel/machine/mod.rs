@@ -6,6 +6,7 @@ mod limits;
 mod network;
 mod processes;
 mod pty;
+mod site;
 
 use super::cgroup::CgroupId;
 use super::executor::{Executor, Turn};
@@ -17,6 +18,7 @@ use super::tty::Tty;
 use crate::world::LocalFut;
 use cutaway_userland::os::{Fd, Pid, Status};
 pub use pty::PtyMaster;
+use site::Site;
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::rc::Rc;
@@ -168,7 +170,9 @@ pub struct ProcessInfo {
 pub struct Machine(Rc<Shared>);
 
 struct Shared {
-    executor: Executor,
+    /// Among the machines of its site.
+    number: u32,
+    site: Rc<Site>,
     kernel: RefCell<Kernel>,
     /// Terminals whose last master went while the kernel was at work.
     hung_up: RefCell<Vec<Rc<Tty>>>,
@@ -177,22 +181,30 @@ struct Shared {
 impl Machine {
     /// Borrows the kernel for one short piece of work, which must not come back here.
     pub(crate) fn kernel<T>(&self, work: impl FnOnce(&mut Kernel) -> T) -> T {
-        work(&mut self.0.kernel.borrow_mut())
+        self.work(&mut self.0.kernel.borrow_mut(), work)
+    }
+
+    /// The networks are the whole site's: the kernel at work has them, and no other works meanwhile.
+    fn work<T>(&self, kernel: &mut Kernel, work: impl FnOnce(&mut Kernel) -> T) -> T {
+        std::mem::swap(&mut kernel.net, &mut self.0.site.net.borrow_mut());
+        let result = work(kernel);
+        std::mem::swap(&mut kernel.net, &mut self.0.site.net.borrow_mut());
+        result
     }
 
     pub(crate) fn clock(&self) -> Rc<Cell<Duration>> {
-        self.0.executor.clock()
+        self.executor().clock()
     }
 
     pub(super) fn executor(&self) -> &Executor {
-        &self.0.executor
+        &self.0.site.executor
     }
 
     /// Gives a process the future that runs it. Its result is the exit status.
     fn install(&self, pid: Pid, program: impl FnOnce() -> LocalFut<i32> + 'static) {
         let machine = self.clone();
-        let task = self.0.executor.spawn(
-            Some(pid),
+        let task = self.executor().spawn(
+            Some((self.0.number, pid)),
             Box::pin(async move {
                 let code = program().await;
                 machine.kernel(|k| k.terminate(pid, Status::Exited(code as u8)));
@@ -206,13 +218,15 @@ impl Machine {
         });
     }
 
-    /// Does what had to wait until the kernel was at rest.
+    /// Does what had to wait until the kernel was at rest, and begins a new turn.
     fn settle(&self) {
-        let (buried, resumed, questions) =
-            self.kernel(|k| (std::mem::take(&mut k.buried), std::mem::take(&mut k.resumed), k.net.take_questions()));
-        self.0.executor.bury(buried);
+        let (buried, resumed, questions) = self.kernel(|k| {
+            k.slice = 0;
+            (std::mem::take(&mut k.buried), std::mem::take(&mut k.resumed), k.net.take_questions())
+        });
+        self.executor().bury(buried);
         for task in resumed {
-            self.0.executor.unpark(task);
+            self.executor().unpark(task);
         }
         for question in questions {
             let Some(reply) = dns::answer(&question.bytes, &question.resolver) else { continue };
@@ -228,7 +242,7 @@ impl Machine {
     /// A terminal lost its last master.
     fn hang_up(&self, tty: &Rc<Tty>) {
         match self.0.kernel.try_borrow_mut() {
-            Ok(mut kernel) => kernel.hang_up(tty),
+            Ok(mut kernel) => self.work(&mut kernel, |k| k.hang_up(tty)),
             Err(_) => self.0.hung_up.borrow_mut().push(tty.clone()),
         }
     }
@@ -242,7 +256,12 @@ impl Machine {
 
     /// A machine with an empty root disk (only `/proc`, `/sys`, `/dev` with its devices, `/tmp`, `/run` mounted).
     pub fn new(config: MachineConfig) -> Machine {
-        boot::boot(config)
+        boot::boot(config.clone(), Rc::new(Site::new(config.epoch)))
+    }
+
+    /// Another machine at the same site: it has a kernel of its own, and shares time and cables with this one.
+    pub fn beside(&self, config: MachineConfig) -> Machine {
+        boot::boot(config, self.0.site.clone())
     }
 
     /// Makes files whose contents are [`program_file`](Machine::program_file)`(name)` run `run`.
@@ -255,16 +274,15 @@ impl Machine {
         format!("\x7fCUTAWAY program {name}\n").into_bytes()
     }
 
-    /// Runs ready tasks in order until all wait, or `fuel` turns were taken.
+    /// Runs ready tasks of all machines of the site in order until all wait, or `fuel` turns were taken.
     pub fn run(&self, fuel: u64) -> Activity {
         let mut left = fuel;
         loop {
-            self.settle();
+            self.0.site.each(Machine::settle);
             if left == 0 {
                 return Activity::Busy;
             }
-            self.kernel(|k| k.slice = 0);
-            match self.0.executor.turn(|pid| self.kernel(|k| k.may_run(pid))) {
+            match self.executor().turn(|owner| self.0.site.may_run(owner)) {
                 Turn::Idle => return Activity::Waiting(self.next_timer()),
                 Turn::Ran | Turn::Parked => left -= 1,
             }
@@ -273,12 +291,12 @@ impl Machine {
 
     /// When the earliest timer is due, since the epoch.
     pub fn next_timer(&self) -> Option<Duration> {
-        self.0.executor.next_timer()
+        self.executor().next_timer()
     }
 
     /// Moves the clock forward (never back) and wakes what is due.
     pub fn advance_to(&self, time: Duration) {
-        self.0.executor.advance_to(time);
+        self.executor().advance_to(time);
     }
 
     /// The script's policy: runs until `future` is done, jumping to the next timer whenever all wait. `None`
@@ -308,16 +326,16 @@ impl Machine {
 
     /// Time since the epoch.
     pub fn now(&self) -> Duration {
-        self.0.executor.clock().get()
+        self.executor().clock().get()
     }
 
     /// Runs a future that is no process beside the processes.
     pub fn spawn_task(&self, future: LocalFut<()>) {
-        self.0.executor.spawn(None, future);
+        self.executor().spawn(None, future);
     }
 
     pub fn sleep(&self, time: Duration) -> LocalFut<()> {
-        Box::pin(self.0.executor.sleep_until(self.now() + time))
+        Box::pin(self.executor().sleep_until(self.now() + time))
     }
 
     pub fn random(&self, bytes: &mut [u8]) {

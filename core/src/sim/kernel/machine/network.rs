@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr};
 /// Networks. Interfaces are named within their namespace.
 impl Machine {
     pub fn host_network(&self) -> NetNsId {
-        self.kernel(|k| k.net.host())
+        self.kernel(|k| k.home.clone())
     }
 
     /// The network namespace of a living process.
@@ -29,7 +29,7 @@ impl Machine {
         self.kernel(|k| k.net.add_bridge(ns, name, mtu, masquerade))
     }
 
-    /// A virtual cable between two namespaces (or within one). A namespace at the other end of the host's
+    /// A virtual cable between two namespaces (or within one), of whichever machine. A namespace at the other end of the host's
     /// `eth0` with public addresses is the outside.
     pub fn add_veth(&self, a: (&NetNsId, &str), b: (&NetNsId, &str)) -> Result<()> {
         self.kernel(|k| k.net.add_veth(a, b))
@@ -73,11 +73,11 @@ impl Machine {
 
     /// Forwards a port of the host. Host port 0 takes a free one. `EADDRINUSE`.
     pub fn publish(&self, rule: DnatRule) -> Result<u16> {
-        self.kernel(|k| k.net.publish(rule))
+        self.kernel(|k| k.net.publish(&k.home, rule))
     }
 
     pub fn unpublish(&self, host: IpAddr, host_port: u16, protocol: Protocol) {
-        self.kernel(|k| k.net.unpublish(host, host_port, protocol));
+        self.kernel(|k| k.net.unpublish(&k.home, host, host_port, protocol));
     }
 
     /// Answers DNS questions sent to port 53 of `at` in this namespace.

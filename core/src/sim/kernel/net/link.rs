@@ -1,6 +1,6 @@
 //! Interfaces: loopback, bridges and the ends of virtual cables; making, joining and moving them.
 
-use super::{DnatRule, HOST, Net, NetNsId};
+use super::{DnatRule, Net, NetNsId, Space};
 use crate::world::acts::Protocol;
 use cutaway_userland::Errno;
 use cutaway_userland::os::{Interface, Result, SocketKind};
@@ -220,34 +220,36 @@ impl Net {
         Ok(())
     }
 
-    pub fn publish(&mut self, mut rule: DnatRule) -> Result<u16> {
+    pub fn publish(&mut self, ns: &NetNsId, mut rule: DnatRule) -> Result<u16> {
+        let host = self.space_mut(ns)?;
         let kind = if rule.protocol == Protocol::Udp { SocketKind::Udp } else { SocketKind::Tcp };
-        let clash = |net: &Net, port: u16| {
-            let rules = net.dnat.iter().any(|r| {
+        let clash = |host: &Space, port: u16| {
+            let rules = host.dnat.iter().any(|r| {
                 r.host_port == port
                     && r.protocol == rule.protocol
                     && r.host.is_ipv4() == rule.host.is_ipv4()
                     && (r.host == rule.host || r.host.is_unspecified() || rule.host.is_unspecified())
             });
-            rules || net.spaces.get(&HOST).is_some_and(|host| host.bound(kind, port))
+            rules || host.bound(kind, port)
         };
         if rule.host_port == 0 {
             // Docker takes the first free one from here on, too.
-            let free = (32_768..=60_999).find(|port| !clash(self, *port));
+            let free = (32_768..=60_999).find(|port| !clash(host, *port));
             rule.host_port = free.ok_or(Errno::EADDRINUSE)?;
-        } else if clash(self, rule.host_port) {
+        } else if clash(host, rule.host_port) {
             return Err(Errno::EADDRINUSE);
         }
-        let host = self.spaces.get(&HOST).ok_or(Errno::ENODEV)?;
         if !rule.host.is_unspecified() && !host.is_local(rule.host) {
             return Err(Errno::EADDRNOTAVAIL);
         }
         let port = rule.host_port;
-        self.dnat.push(rule);
+        host.dnat.push(rule);
         Ok(port)
     }
 
-    pub fn unpublish(&mut self, host: IpAddr, port: u16, protocol: Protocol) {
-        self.dnat.retain(|r| !(r.host == host && r.host_port == port && r.protocol == protocol));
+    pub fn unpublish(&mut self, ns: &NetNsId, host: IpAddr, port: u16, protocol: Protocol) {
+        if let Ok(space) = self.space_mut(ns) {
+            space.dnat.retain(|r| !(r.host == host && r.host_port == port && r.protocol == protocol));
+        }
     }
 }

@@ -21,7 +21,7 @@ use std::rc::{Rc, Weak};
 #[derive(Clone, Debug)]
 pub struct NetNsId(pub(crate) Rc<u64>);
 
-/// A published port of the host.
+/// A published port of a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DnatRule {
     /// `0.0.0.0` or `::` is every address of the host.
@@ -49,13 +49,17 @@ pub enum Answer {
 /// kernel at rest, so it may use the machine.
 pub type Resolver = Rc<dyn Fn(&str, u16) -> Answer>;
 
-/// The number of the host's network namespace.
-pub(crate) const HOST: u64 = 4_026_531_840;
+/// The number of the first machine's own network namespace, as Linux has it.
+pub(crate) const FIRST: u64 = 4_026_531_840;
 
 /// One network namespace.
 pub(crate) struct Space {
     pub handle: NetNsId,
+    /// Whether it is a machine's own: it stays, whoever is in it.
+    pub of_machine: bool,
     pub links: BTreeMap<u32, Link>,
+    /// Ports that lead elsewhere.
+    pub dnat: Vec<DnatRule>,
     /// Gateways of default routes.
     pub gateways: Vec<Ipv4Addr>,
     pub sysctls: BTreeMap<String, String>,
@@ -79,9 +83,10 @@ pub(crate) struct Flow {
     pub seen_from: SocketAddr,
 }
 
+/// All namespaces of all machines at one site, and the cables between them.
+#[derive(Default)]
 pub(crate) struct Net {
     pub spaces: BTreeMap<u64, Space>,
-    pub dnat: Vec<DnatRule>,
     /// By namespace, local port and the other side as it was seen.
     pub flows: BTreeMap<(u64, u16, SocketAddr), Flow>,
     pub questions: Vec<Question>,
@@ -92,27 +97,21 @@ pub(crate) struct Net {
 
 impl Net {
     pub fn new() -> Net {
-        let mut net = Net {
-            spaces: BTreeMap::new(),
-            dnat: Vec::new(),
-            flows: BTreeMap::new(),
-            questions: Vec::new(),
-            unix: BTreeMap::new(),
-            next_index: 2,
-        };
-        net.add_space(HOST);
-        if let Some(host) = net.spaces.get_mut(&HOST) {
+        Net { next_index: 2, ..Net::default() }
+    }
+
+    /// A machine's own namespace: its loopback is up, and it passes packets on.
+    pub fn add_machine(&mut self, number: u64) -> NetNsId {
+        let handle = self.add_space(number);
+        if let Some(host) = self.spaces.get_mut(&number) {
+            host.of_machine = true;
             host.sysctls.insert("net/ipv4/ip_forward".into(), "1".into());
             host.sysctls.insert("net/ipv4/ping_group_range".into(), "0\t2147483647".into());
             if let Some(lo) = host.links.get_mut(&1) {
                 lo.switch(true);
             }
         }
-        net
-    }
-
-    pub fn host(&self) -> NetNsId {
-        self.spaces[&HOST].handle.clone()
+        handle
     }
 
     /// An empty namespace with this number.
@@ -120,7 +119,9 @@ impl Net {
         let handle = NetNsId(Rc::new(number));
         let space = Space {
             handle: handle.clone(),
+            of_machine: false,
             links: BTreeMap::from([(1, Link::loopback())]),
+            dnat: Vec::new(),
             gateways: Vec::new(),
             sysctls: BTreeMap::new(),
             resolvers: BTreeMap::new(),
@@ -136,7 +137,7 @@ impl Net {
         let dead: Vec<u64> = self
             .spaces
             .iter()
-            .filter(|(number, space)| **number != HOST && Rc::strong_count(&space.handle.0) == 1)
+            .filter(|(_, space)| !space.of_machine && Rc::strong_count(&space.handle.0) == 1)
             .map(|(number, _)| *number)
             .collect();
         for number in dead {

@@ -1,7 +1,7 @@
 //! The way of a packet: from namespace to namespace over cables and bridges, with the host's translation of
 //! addresses and its rules about who may reach whom (Docker's: networks are apart from each other).
 
-use super::{HOST, LinkKind, Net, Space};
+use super::{LinkKind, Net, Space};
 use crate::world::acts::Protocol;
 use cutaway_userland::Errno;
 use std::net::{IpAddr, SocketAddr};
@@ -60,7 +60,7 @@ impl Net {
         // The time to live.
         for _ in 0..16 {
             let Some(space) = self.spaces.get(&at) else { return Verdict::Fail(Errno::ENETUNREACH) };
-            self.translate(at, space, &mut packet);
+            translate(space, &mut packet);
             if space.is_local(packet.to.ip()) {
                 if came.is_none() {
                     hops.extend([true, false].map(|sends| Hop { ns: at, link: 1, sends }));
@@ -96,24 +96,6 @@ impl Net {
             (at, came) = (ns, Some(link));
         }
         Verdict::Dropped
-    }
-
-    /// A published port leads elsewhere.
-    fn translate(&self, at: u64, space: &Space, packet: &mut Packet) {
-        let Some(protocol) = packet.protocol.filter(|_| at == HOST && !packet.translated) else { return };
-        if !space.is_local(packet.to.ip()) {
-            return;
-        }
-        let fits = |ip: IpAddr| ip == packet.to.ip() || (ip.is_unspecified() && ip.is_ipv4() == packet.to.is_ipv4());
-        let rule = self.dnat.iter().find(|r| r.protocol == protocol && r.host_port == packet.to.port() && fits(r.host));
-        if let Some(rule) = rule {
-            packet.to = SocketAddr::new(IpAddr::V4(rule.to), rule.port);
-            packet.translated = true;
-            // What the host itself sends leaves with an address of the network that it is led to.
-            if packet.from.is_some_and(|ip| ip.is_loopback() || !ip.is_ipv4()) {
-                packet.from = None;
-            }
-        }
     }
 
     fn peer_is_bridged(&self, ns: u64, link: u32) -> bool {
@@ -165,6 +147,24 @@ impl Net {
                 _ => None,
             })
             .collect()
+    }
+}
+
+/// A published port leads elsewhere.
+fn translate(space: &Space, packet: &mut Packet) {
+    let Some(protocol) = packet.protocol.filter(|_| !space.dnat.is_empty()) else { return };
+    if !space.is_local(packet.to.ip()) {
+        return;
+    }
+    let fits = |ip: IpAddr| ip == packet.to.ip() || (ip.is_unspecified() && ip.is_ipv4() == packet.to.is_ipv4());
+    let rule = space.dnat.iter().find(|r| r.protocol == protocol && r.host_port == packet.to.port() && fits(r.host));
+    if let Some(rule) = rule {
+        packet.to = SocketAddr::new(IpAddr::V4(rule.to), rule.port);
+        packet.translated = true;
+        // What the host itself sends leaves with an address of the network that it is led to.
+        if packet.from.is_some_and(|ip| ip.is_loopback() || !ip.is_ipv4()) {
+            packet.from = None;
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Sockets: streams and datagrams over IP, and streams by a name in the file system.
 
-use super::{Flow, HOST, Hop, Net, NetNsId, Question, Verdict};
+use super::{Flow, Hop, Net, NetNsId, Question, Verdict};
 use crate::sim::kernel::cred::Cap;
 use crate::sim::kernel::executor::Waiters;
 use crate::sim::kernel::file::Object;
@@ -189,13 +189,12 @@ impl Kernel {
             return Err(Errno::EACCES);
         }
         let protocol = if socket.kind == SocketKind::Udp { Protocol::Udp } else { Protocol::Tcp };
-        let published = *socket.ns.0 == HOST
-            && self.net.dnat.iter().any(|r| {
-                r.protocol == protocol
-                    && r.host_port == address.port()
-                    && (r.host.is_unspecified() || address.ip().is_unspecified() || r.host == address.ip())
-            });
         let space = self.net.space_mut(&socket.ns)?;
+        let published = space.dnat.iter().any(|r| {
+            r.protocol == protocol
+                && r.host_port == address.port()
+                && (r.host.is_unspecified() || address.ip().is_unspecified() || r.host == address.ip())
+        });
         if !address.ip().is_unspecified() && !space.is_local(address.ip()) {
             return Err(Errno::EADDRNOTAVAIL);
         }

@@ -256,3 +256,40 @@ fn a_namespace_goes_with_its_last_process() {
     lab.machine.kill(lab.pids[0], cutaway_userland::os::Signal::KILL).unwrap();
     assert_eq!(count(&lab), 3);
 }
+
+#[test]
+fn machines_at_one_site_have_kernels_of_their_own_and_share_time_and_cables() {
+    let one = Machine::new(MachineConfig::default());
+    let two = one.beside(MachineConfig { hostname: "two".into(), seed: 2, ..MachineConfig::default() });
+    let (a, b) = (one.host_network(), two.host_network());
+    assert_ne!(a.0, b.0);
+    one.add_veth((&a, "eth0"), (&b, "eth0")).unwrap();
+    for (machine, ns, last) in [(&one, &a, 1), (&two, &b, 2)] {
+        machine.add_address(ns, "eth0", IpAddr::from([10, 1, 0, last]), 24).unwrap();
+        machine.set_up(ns, "eth0", true).unwrap();
+    }
+    // A published port is its own machine's.
+    let to = Ipv4Addr::new(10, 9, 9, 9);
+    let host = IpAddr::from([0, 0, 0, 0]);
+    let rule = DnatRule { host, host_port: 80, protocol: Protocol::Tcp, to, port: 80 };
+    two.publish(rule.clone()).unwrap();
+    assert_eq!(one.publish(rule).unwrap(), 80);
+    let at = SocketAddr::from(([10, 1, 0, 2], 7));
+    let server = two.os(Machine::INIT);
+    let listening = server.socket(SocketKind::Tcp).unwrap();
+    server.bind(listening, &Address::Inet(at)).unwrap();
+    server.listen(listening, 1).unwrap();
+    let (serving, caller) = (server.clone(), one.os(Machine::INIT));
+    two.spawn_task(Box::pin(async move {
+        let (fd, _) = serving.accept(listening).await.unwrap();
+        let _ = serving.write(fd, b"from two").await;
+    }));
+    let heard = one.run_until(10_000, async move {
+        let fd = caller.socket(SocketKind::Tcp).unwrap();
+        caller.connect(fd, &Address::Inet(at)).await.unwrap();
+        caller.read(fd, 100).await.unwrap()
+    });
+    assert_eq!(heard.as_deref(), Some(&b"from two"[..]));
+    assert_eq!(one.now(), two.now());
+    assert!(one.processes(Machine::INIT).len() == 1 && two.processes(Machine::INIT).len() == 1);
+}
