@@ -46,6 +46,7 @@ fn set_up() -> Result<(), String> {
         ("busybox", "busybox-static"),
         ("ip", "iproute2"),
         ("nft", "nftables"),
+        ("qemu-system-x86_64", "qemu-system-x86"),
     ];
     if tools::root().join("../shared/fidelity").is_dir() {
         wanted.extend([("python3", "python3"), ("docker-registry", "docker-registry")]);
@@ -93,6 +94,9 @@ fn programs(totals: &mut Totals, skipped: &Path) {
         "--no-fail-fast",
     ]);
     command.env("CUTAWAY_SKIPPED", skipped).env("CUTAWAY_BIN", tools::target_folder().join("release/cutaway"));
+    if let Some(kernel) = tools::kernel() {
+        command.env("CUTAWAY_KERNEL", kernel);
+    }
     // The page's own test comes later, when the page has been built.
     command.args(["--", "--skip", "browser_"]);
     counted(totals, &mut command);

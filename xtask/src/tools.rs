@@ -95,3 +95,24 @@ pub fn packages(wanted: &[(&str, &str)]) {
         println!("{text}");
     }
 }
+
+/// Debian's kernel for virtual machines, unpacked in the target folder and not installed, for tests that need
+/// one; `None` where it can't be had.
+pub fn kernel() -> Option<PathBuf> {
+    let folder = target_folder().join("kernel");
+    if folder.join("boot").is_dir() {
+        return Some(folder);
+    }
+    let output = Command::new("apt-cache").args(["depends", "linux-image-cloud-amd64"]).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let package = text.lines().find_map(|l| l.trim().strip_prefix("Depends: "))?;
+    let fresh = target_folder().join("kernel-package");
+    let _ = std::fs::remove_dir_all(&fresh);
+    std::fs::create_dir_all(&fresh).ok()?;
+    let got = run(Command::new("apt-get").args(["-q", "download", package]).current_dir(&fresh));
+    let file = got.ok().and_then(|()| std::fs::read_dir(&fresh).ok()?.flatten().next())?.path();
+    let unpacked = run(Command::new("dpkg-deb").arg("-x").arg(&file).arg(fresh.join("files")));
+    let placed = unpacked.is_ok() && std::fs::rename(fresh.join("files"), &folder).is_ok();
+    let _ = std::fs::remove_dir_all(&fresh);
+    placed.then_some(folder)
+}

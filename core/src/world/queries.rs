@@ -1,7 +1,7 @@
 //! What the engine asks a world without changing it: time, contents, states, streams.
 
 use crate::name::{ChainId, Digest};
-use crate::world::acts::{ExecId, SnapshotKey};
+use crate::world::acts::{DeviceNode, ExecId, SnapshotKey};
 use crate::world::{Fault, LocalFut, Stream};
 use cutaway_userland::os::{FileKind, WindowSize};
 use std::rc::Rc;
@@ -141,10 +141,12 @@ pub trait Queries {
         let _ = path;
         None
     }
-    /// Kind (`b` or `c`), major and minor number of a device of the host.
-    fn host_device(&self, path: &str) -> Option<(char, u32, u32)> {
-        let known = crate::container::defaults::DEVICES.iter().find(|(name, _, _)| *name == path);
-        known.map(|(_, major, minor)| ('c', *major, *minor))
+    /// The host's device at a path, links followed, or all those below a folder, each with the path it was found
+    /// at; none where there are none.
+    fn host_devices(&self, path: &str) -> Vec<DeviceNode> {
+        let all = crate::container::defaults::DEVICES.iter();
+        let known = all.filter(|(name, _, _)| *name == path || path == "/dev");
+        known.map(|(name, major, minor)| DeviceNode::usual(name, *major, *minor)).collect()
     }
     /// Where a volume's files are on the host.
     fn volume_path(&self, name: &str) -> String;

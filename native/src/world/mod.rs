@@ -3,7 +3,7 @@
 pub mod cgroup;
 pub mod clock;
 pub mod container;
-mod device_program;
+
 pub mod network;
 pub mod places;
 mod processes;
@@ -68,7 +68,7 @@ impl LinuxWorld {
             store: Store::open(places.root.clone(), places.rootless)?,
             records: RecordFiles::open(places.root.join("records"))?,
             runtime: places.runtime.clone(),
-            cgroups: Cgroups::find(!places.rootless),
+            cgroups: Cgroups::find(!places.rootless, &places.runtime),
             running: RefCell::default(),
             execs: RefCell::default(),
             waiting_logs: RefCell::default(),

@@ -4,7 +4,7 @@ use super::container::{state, streams};
 use super::{LinuxWorld, clock};
 use crate::sys::{self, OrFault, io_fault};
 use cutaway_core::name::{ChainId, Digest};
-use cutaway_core::world::acts::{ExecId, SnapshotKey};
+use cutaway_core::world::acts::{DeviceNode, ExecId, SnapshotKey};
 use cutaway_core::world::{
     Change, Console, Exit, Fault, HostFacts, Kind, LocalFut, LogLine, ProcessRow, Queries, Usage,
 };
@@ -78,6 +78,40 @@ fn system_name() -> String {
     let text = fs::read_to_string("/etc/os-release").unwrap_or_default();
     let name = text.lines().find_map(|l| l.strip_prefix("PRETTY_NAME=")).unwrap_or("Linux");
     name.trim_matches('"').to_string()
+}
+
+/// How deep folders of devices are.
+const DEEPEST: usize = 8;
+
+/// Adds the device at a path, or those below it where it is a folder.
+fn devices_at(path: &str, depth: usize, found: &mut Vec<DeviceNode>) {
+    let Ok(real) = fs::canonicalize(path) else { return };
+    let Ok(facts) = sys::facts_of(&real) else { return };
+    let kind = match facts.file_kind() {
+        FileKind::CharDevice => 'c',
+        FileKind::BlockDevice => 'b',
+        FileKind::Directory if depth < DEEPEST => {
+            let mut names: Vec<_> = fs::read_dir(&real).into_iter().flatten().flatten().collect();
+            names.sort_by_key(fs::DirEntry::file_name);
+            // Links to folders may lead in circles: those inside are not followed.
+            for entry in names.iter().filter(|e| e.file_type().is_ok_and(|t| !t.is_symlink())) {
+                let below = format!("{}/{}", path.trim_end_matches('/'), entry.file_name().to_string_lossy());
+                devices_at(&below, depth + 1, found);
+            }
+            return;
+        }
+        _ => return,
+    };
+    found.push(DeviceNode {
+        path: path.to_string(),
+        kind,
+        major: facts.rdev.0,
+        minor: facts.rdev.1,
+        mode: facts.mode & 0o7777,
+        uid: facts.uid,
+        gid: facts.gid,
+        host: real.display().to_string(),
+    });
 }
 
 impl Queries for LinuxWorld {
@@ -181,6 +215,12 @@ impl Queries for LinuxWorld {
 
     fn read_host_file(&self, path: &str) -> Option<Vec<u8>> {
         fs::read(path).ok()
+    }
+
+    fn host_devices(&self, path: &str) -> Vec<DeviceNode> {
+        let mut found = Vec::new();
+        devices_at(path, 0, &mut found);
+        found
     }
 
     fn volume_path(&self, name: &str) -> String {

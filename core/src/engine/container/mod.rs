@@ -5,6 +5,7 @@ mod attach;
 mod check;
 mod copy;
 mod create;
+mod devices;
 mod diff;
 mod endpoints;
 mod exec;

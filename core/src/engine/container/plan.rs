@@ -1,8 +1,8 @@
 //! What a start will do, worked out from the record: namespaces, limits, and the operations by which the first
 //! process makes its surroundings, in runc's order. A plan is data; nothing here acts.
 
-use super::find;
 use super::step::{StepMount, StepNetwork, StepSpec};
+use super::{devices, find};
 use crate::container::spec::{NetworkMode, SecurityOptions};
 use crate::container::users::{Identity, lookup};
 use crate::container::{
@@ -54,16 +54,13 @@ async fn join<W: World>(ctx: &Ctx<W>, name: &str, what: &str) -> Result<Namespac
 }
 
 /// The limits to write, and why each is there.
-pub(super) fn limits(record: &ContainerRecord) -> Vec<(CgroupLimit, &'static str)> {
+pub(super) fn limits<W: World>(ctx: &Ctx<W>, record: &ContainerRecord) -> Result<Vec<(CgroupLimit, &'static str)>> {
     let mut all = resource_limits(&record.host.resources);
-    let any = || DeviceRule { allow: true, kind: 'a', major: None, minor: None, access: "rwm".into() };
-    let rules = if record.host.privileged { vec![any()] } else { defaults::device_rules() };
-    let extra = record.host.resources.device_cgroup_rules.iter().filter_map(|r| parse_rule(r));
     all.push((
-        CgroupLimit::Devices(rules.into_iter().chain(extra).collect()),
+        CgroupLimit::Devices(devices::rules(ctx, record)?),
         "A container must not reach the host's disks and other hardware",
     ));
-    all
+    Ok(all)
 }
 
 /// The limits that `docker update` can change, too.
@@ -103,6 +100,9 @@ pub(super) fn resource_limits(r: &Resources) -> Vec<(CgroupLimit, &'static str)>
     if r.blkio_weight > 0 {
         all.push((CgroupLimit::BlkioWeight(r.blkio_weight), DISK));
     }
+    for t in &r.blkio_weight_device {
+        all.push((CgroupLimit::BlkioWeightDevice { device: t.path.clone(), weight: t.rate as u16 }, DISK));
+    }
     for t in &r.device_read_bps {
         all.push((CgroupLimit::DeviceReadBps { device: t.path.clone(), rate: t.rate }, DISK));
     }
@@ -116,20 +116,6 @@ pub(super) fn resource_limits(r: &Resources) -> Vec<(CgroupLimit, &'static str)>
         all.push((CgroupLimit::DeviceWriteIops { device: t.path.clone(), rate: t.rate }, DISK));
     }
     all
-}
-
-/// `c 1:3 rwm`, with `*` for any number.
-fn parse_rule(text: &str) -> Option<DeviceRule> {
-    let [kind, numbers, access] = text.split_whitespace().collect::<Vec<_>>()[..] else { return None };
-    let (major, minor) = numbers.split_once(':')?;
-    let number = |text: &str| if text == "*" { Some(None) } else { text.parse().ok().map(Some) };
-    Some(DeviceRule {
-        allow: true,
-        kind: kind.chars().next()?,
-        major: number(major)?,
-        minor: number(minor)?,
-        access: access.to_string(),
-    })
 }
 
 /// Who the container's program runs as, looked up in its own files.
@@ -186,7 +172,7 @@ pub(super) fn setup<W: World>(
     let mut ops = vec![(SetupOp::MountRootfs { snapshot: record.snapshot.clone() }, FILES)];
     kernel_mounts(record, &mut ops);
     mounts(record, &mut ops);
-    devices(ctx, record, &mut ops)?;
+    device_files(ctx, record, &mut ops)?;
     if host.init == Some(true) {
         ops.push((
             SetupOp::InitProgram,
@@ -297,29 +283,14 @@ fn mount_op(mount: &MountPoint) -> SetupOp {
     }
 }
 
-fn devices<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, ops: &mut Vec<(SetupOp, &'static str)>) -> Result<()> {
-    let node = |path: &str, host: &str, kind, major, minor| DeviceNode {
-        path: path.into(),
-        kind,
-        major,
-        minor,
-        mode: 0o666,
-        uid: 0,
-        gid: 0,
-        host: host.into(),
-    };
-    ops.extend(
-        defaults::DEVICES.map(|(path, major, minor)| (SetupOp::Device(node(path, path, 'c', major, minor)), DEVICES)),
-    );
-    for device in &record.host.resources.devices {
-        let Some((kind, major, minor)) = ctx.world().host_device(&device.host) else {
-            return Err(Error::Daemon(format!(
-                "error gathering device information while adding custom device {:?}: no such file or directory",
-                device.host
-            )));
-        };
-        ops.push((SetupOp::Device(node(&device.container, &device.host, kind, major, minor)), MOUNTED));
-    }
+fn device_files<W: World>(
+    ctx: &Ctx<W>,
+    record: &ContainerRecord,
+    ops: &mut Vec<(SetupOp, &'static str)>,
+) -> Result<()> {
+    let usual = defaults::DEVICES.map(|(path, major, minor)| DeviceNode::usual(path, major, minor));
+    ops.extend(usual.map(|node| (SetupOp::Device(node), DEVICES)));
+    ops.extend(devices::granted(ctx, record)?.into_iter().map(|g| (SetupOp::Device(g.node), MOUNTED)));
     ops.push((SetupOp::DevLinks, DEVICES));
     Ok(())
 }

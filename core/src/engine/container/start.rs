@@ -141,7 +141,7 @@ async fn sequence<W: World>(
     )
     .await?;
     made.cgroup = true;
-    for (limit, why) in plan::limits(record) {
+    for (limit, why) in plan::limits(ctx, record)? {
         ctx.act(why, WriteLimit { container: id.clone(), limit }).await?;
     }
 

@@ -203,6 +203,7 @@ impl Cgroups {
             CgroupLimit::Swappiness(_)
             | CgroupLimit::CpusetMems(_)
             | CgroupLimit::BlkioWeight(_)
+            | CgroupLimit::BlkioWeightDevice { .. }
             | CgroupLimit::DeviceReadBps { .. }
             | CgroupLimit::DeviceWriteBps { .. }
             | CgroupLimit::DeviceReadIops { .. }

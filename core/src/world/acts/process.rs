@@ -46,6 +46,10 @@ pub enum CgroupLimit {
     Pids(Option<u64>),
     /// 10 to 1000.
     BlkioWeight(u16),
+    BlkioWeightDevice {
+        device: String,
+        weight: u16,
+    },
     /// Bytes a second.
     DeviceReadBps {
         device: String,
@@ -113,6 +117,9 @@ impl Act for WriteLimit {
             CgroupLimit::Pids(Some(n)) => (format!("Allow {n} processes at most"), "pids.max", n.to_string()),
             CgroupLimit::Pids(None) => ("Allow any number of processes".into(), "pids.max", "max".into()),
             CgroupLimit::BlkioWeight(n) => (format!("Set the share of disk time to {n}"), "io.weight", n.to_string()),
+            CgroupLimit::BlkioWeightDevice { device, weight } => {
+                (format!("Set the share of the time of {device}"), "io.bfq.weight", weight.to_string())
+            }
             CgroupLimit::DeviceReadBps { device, rate } => {
                 (format!("Limit reading from {device}"), "io.max", format!("rbps={rate}"))
             }

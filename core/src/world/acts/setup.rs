@@ -92,6 +92,13 @@ pub struct DeviceNode {
     pub host: String,
 }
 
+impl DeviceNode {
+    /// A character device that everybody may use, at the same path in and outside.
+    pub fn usual(path: &str, major: u32, minor: u32) -> DeviceNode {
+        DeviceNode { path: path.into(), kind: 'c', major, minor, mode: 0o666, uid: 0, gid: 0, host: path.into() }
+    }
+}
+
 /// Paths are as they will be inside the container, unless a field says host. Targets are made where missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SetupOp {
