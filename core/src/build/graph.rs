@@ -4,7 +4,7 @@ use crate::dockerfile::{Dockerfile, Instruction, MountKind, ParseError};
 use cutaway_userland::sorted::Set as BTreeSet;
 
 /// The stages that the target at `target` is built from, itself included, in the order of the file.
-/// `base_of` gives a stage's base with variables replaced.
+/// `base_of` gives a stage's base with variables replaced, `replaced` says that something else stands in for it.
 ///
 /// # Errors
 /// Where a stage is built from itself or a later one.
@@ -12,11 +12,15 @@ pub fn needed(
     file: &Dockerfile,
     target: usize,
     base_of: impl Fn(usize) -> Result<String, ParseError>,
+    replaced: impl Fn(usize) -> bool,
 ) -> Result<BTreeSet<usize>, ParseError> {
     let mut found = BTreeSet::new();
     let mut todo = vec![target];
     while let Some(index) = todo.pop() {
         if !found.insert(index) {
+            continue;
+        }
+        if replaced(index) {
             continue;
         }
         let stage = &file.stages[index];
@@ -67,12 +71,12 @@ mod tests {
     fn only_what_is_needed() {
         let text = "FROM a AS one\nFROM one AS two\nFROM b AS three\nFROM c AS four\nCOPY --from=two / /\nRUN --mount=from=0,target=/m x\n";
         let file = Dockerfile::parse(text).unwrap();
-        let of = |target| needed(&file, target, |i| Ok(file.stages[i].base.clone())).unwrap();
+        let of = |target| needed(&file, target, |i| Ok(file.stages[i].base.clone()), |_| false).unwrap();
         assert_eq!(of(3), BTreeSet::from([0, 1, 3]));
         assert_eq!(of(2), BTreeSet::from([2]));
         assert_eq!(of(1), BTreeSet::from([0, 1]));
         let own = Dockerfile::parse("FROM a AS x\nCOPY --from=x / /").unwrap();
-        let error = needed(&own, 0, |_| Ok("a".into())).unwrap_err();
+        let error = needed(&own, 0, |_| Ok("a".into()), |_| false).unwrap_err();
         assert_eq!((error.line, error.message.as_str()), (2, "circular dependency detected on stage: x"));
     }
 }

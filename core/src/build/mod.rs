@@ -13,5 +13,5 @@ pub use config::{Applying, apply, go_duration, joined, quoted, set_env};
 pub use graph::{before, needed, sources};
 pub use history::dated;
 pub use ignore::Ignore;
-pub use record::BuildCacheRecord;
+pub use record::{BuildCacheRecord, CACHE_MOUNT};
 pub use tree::{Contents, Picked, Selection, Tree, digest_of};

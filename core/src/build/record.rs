@@ -6,6 +6,9 @@ use crate::world::{Kind, Record};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+/// The kind of what `RUN --mount=type=cache` keeps: a volume, and no layer.
+pub const CACHE_MOUNT: &str = "exec.cachemount";
+
 /// A cached step. Its key is the digest of everything that its result depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BuildCacheRecord {
@@ -25,6 +28,13 @@ pub struct BuildCacheRecord {
     pub uses: u64,
     /// The cached steps it builds on, by id.
     pub parents: Vec<String>,
+}
+
+impl BuildCacheRecord {
+    /// The volume that a cache mount keeps its files in.
+    pub fn volume(&self) -> Option<String> {
+        (self.kind == CACHE_MOUNT).then(|| format!("build-cache-{}", &self.key.hex()[..24]))
+    }
 }
 
 impl Record for BuildCacheRecord {

@@ -120,11 +120,16 @@ fn parsed(line: &Line, escape: char) -> Result<Instruction, String> {
 }
 
 fn unknown_instruction(typed: &str, lower: &str) -> String {
-    let near = KEYWORDS.iter().map(|k| (distance(lower, k), k)).min().filter(|(d, _)| *d < 3);
-    match near {
-        Some((_, keyword)) => format!("unknown instruction: {typed} (did you mean {}?)", keyword.to_uppercase()),
+    match nearest(lower, KEYWORDS) {
+        Some(keyword) => format!("unknown instruction: {typed} (did you mean {}?)", keyword.to_uppercase()),
         None => format!("unknown instruction: {typed}"),
     }
+}
+
+/// What may have been meant by a word that is none of the known ones; `None` where it is one, or nothing is near.
+pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let near = known.into_iter().map(|k| (distance(word, k), k)).min_by_key(|(distance, _)| *distance);
+    near.filter(|(distance, _)| (1..3).contains(distance)).map(|(_, k)| k)
 }
 
 /// How many letters must be added, left out or changed to make one word the other.

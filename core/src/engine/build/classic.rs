@@ -2,20 +2,19 @@
 
 use super::board::{Board, ProgressMode};
 use super::context;
-use super::copy::takes_context;
+use super::failure::Failure;
 use super::options::Options;
-use super::solve::{Failure, base_name, load_bases, predefined};
-use super::stage::{Build, Stage};
-use crate::build::Tree;
-use crate::dockerfile::{Copying, Dockerfile, Instruction, Located, ParseError, Source};
+use super::plan::{Build, base_name};
+use super::stage::Stage;
+use crate::build::before;
+use crate::dockerfile::{Copying, Instruction, Located, Source};
 use crate::engine::image::{create_image, tag_image};
 use crate::engine::{Ctx, Error, Result};
 use crate::image::{HistoryEntry, ImageRecord};
 use crate::name::Digest;
 use crate::view::units;
 use crate::world::World;
-use cutaway_userland::sorted::{Map as BTreeMap, Set as BTreeSet};
-use std::cell::RefCell;
+use cutaway_userland::sorted::Map as BTreeMap;
 
 const DEPRECATED: &str = "DEPRECATED: The legacy builder is deprecated and will be removed in a future release.
             BuildKit is currently disabled; enable it by removing the DOCKER_BUILDKIT=0
@@ -35,11 +34,7 @@ pub async fn build<W: World>(ctx: &Ctx<W>, options: &Options) -> Result<i32> {
 async fn go<W: World>(ctx: &Ctx<W>, options: &Options, board: &Board<'_, W>) -> std::result::Result<(), Failure> {
     let (context, source) = context::load(ctx, options).await?;
     let (ignore, _) = context.ignore(ctx, &source.name).await?;
-    let daemon = |text: String| Failure::plain(format!("Error response from daemon: {text}"));
-    let located = |e: ParseError| daemon(e.to_string());
-    let file = Dockerfile::parse(&source.text).map_err(located)?;
-    let taken = file.stages.iter().flat_map(|s| &s.instructions).any(|l| takes_context(&l.instruction));
-    let tree = if taken { context.tree(ctx, &ignore).await? } else { Tree::default() };
+    let tree = context.tree(ctx, &ignore).await?;
     let bytes: u64 = tree.files.values().map(|(entry, _)| 512 + entry.size.next_multiple_of(512)).sum();
     let told = |text: String| async move {
         if !options.quiet {
@@ -48,43 +43,23 @@ async fn go<W: World>(ctx: &Ctx<W>, options: &Options, board: &Board<'_, W>) -> 
     };
     let sent = units::size(bytes + source.text.len() as u64 + 1024);
     told(format!("Sending build context to Docker daemon  {sent}\n")).await;
-    let predefined = predefined(ctx, options)?;
-    let globals = file.global_args(&options.build_args, &predefined).map_err(located)?;
-    let target = match &options.target {
-        None => file.stages.len() - 1,
-        Some(name) => {
-            let missing = || daemon(format!("target stage {name:?} could not be found"));
-            file.stage_index(name).ok_or_else(missing)?
-        }
-    };
-    let wanted: BTreeSet<usize> = (0..=target).collect();
-    let bases = load_bases(ctx, options, board, &file, &source, &wanted, &globals).await?;
-    let build = Build {
-        ctx,
-        options,
-        board,
-        file: &file,
-        source: &source,
-        globals,
-        predefined,
-        bases,
-        tree,
-        context_vertex: RefCell::new(None),
-        stages: RefCell::new(BTreeMap::new()),
-    };
+    let daemon = |failure: Failure| Failure::plain(format!("Error response from daemon: {}", failure.message()));
+    let mut build = Build::plan(ctx, options, board, source).await.map_err(daemon)?;
+    build.tree = tree;
+    let build = build;
+    let (file, target) = (&build.file, build.target);
     let total = file.args.len() + (0..=target).map(|i| 1 + file.stages[i].instructions.len()).sum::<usize>();
     let mut number = file.args.len();
     for (i, arg) in file.args.iter().enumerate() {
         told(format!("Step {}/{total} : {}\n", i + 1, arg.text)).await;
     }
     let mut images: BTreeMap<usize, Option<ImageRecord>> = BTreeMap::new();
-    for index in wanted {
+    for index in build.wanted.iter().copied() {
         number += 1;
         told(format!("Step {number}/{total} : {}\n", file.stages[index].text)).await;
         let mut stage = build.begin(index).await?;
-        let base = base_name(&file, index, &build.globals).map_err(located)?;
-        let earlier = crate::build::before(&file, index, &base);
-        let mut image = match earlier {
+        let base = base_name(file, index, &build.globals).map_err(|e| Failure::parse(&e, &build.source))?;
+        let mut image = match before(file, index, &base) {
             Some(earlier) => images.get(&earlier).cloned().flatten(),
             None => build.bases.get(&base).cloned(),
         };
@@ -104,11 +79,11 @@ async fn go<W: World>(ctx: &Ctx<W>, options: &Options, board: &Board<'_, W>) -> 
             told(format!(" ---> {}\n", made.id.short())).await;
             image = Some(made);
         }
-        build.stages.borrow_mut().insert(index, stage);
+        build.shared.finish(index, stage);
         images.insert(index, image);
     }
     let Some(image) = images.get(&target).cloned().flatten() else {
-        return Err(daemon("No image was generated. Is your Dockerfile empty?".into()));
+        return Err(daemon(Failure::plain("No image was generated. Is your Dockerfile empty?")));
     };
     if options.quiet {
         ctx.print(format!("{}\n", image.id)).await;

@@ -1,7 +1,7 @@
 //! The build context: the Dockerfile, and the files that `COPY` and `ADD` may take.
 
+use super::failure::Failure;
 use super::options::Options;
-use super::solve::Failure;
 use crate::build::{Contents, Ignore, Tree};
 use crate::engine::Ctx;
 use crate::engine::image::read_all_bytes;
@@ -24,6 +24,19 @@ pub struct Source {
     pub text: String,
     /// As `Dockerfile`.
     pub name: String,
+}
+
+/// A context that is named beside the main one.
+pub async fn open<W: World>(ctx: &Ctx<W>, place: &str) -> Result<Context, Failure> {
+    if place.starts_with("http://") || place.starts_with("https://") {
+        let bytes = download(ctx, place).await?;
+        return Ok(Context::Memory(Tree::from_entries(entries("build context", &bytes)?)));
+    }
+    let facts = ctx.client.facts(&format!("{}/.", place.trim_end_matches('/'))).await;
+    if !matches!(facts, Ok(Some(facts)) if facts.kind == FileKind::Directory) {
+        return Err(Failure::plain(format!("failed to get build context: stat {place}: no such file or directory")));
+    }
+    Ok(Context::Folder(place.to_string()))
 }
 
 /// Finds the context and reads the Dockerfile.

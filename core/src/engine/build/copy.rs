@@ -1,11 +1,12 @@
 //! `COPY` and `ADD`: files of the context, a stage or an image into the next layer.
 
 use super::context::{download, is_archive, read};
-use super::solve::Failure;
-use super::stage::{Build, Stage};
-use super::step::step_key;
+use super::failure::Failure;
+use super::plan::Build;
+use super::stage::Stage;
+use super::step::{Step, step_key};
 use crate::build::{Contents, Picked, Selection, Tree, digest_of, joined};
-use crate::dockerfile::{Copying, Instruction, Located, Source, expand_keeping_quotes};
+use crate::dockerfile::{Copying, Instruction, Located, MountKind, Source, expand_keeping_quotes};
 use crate::layer::{Entry, EntryKind, entries};
 use crate::name::{ChainId, Digest};
 use crate::world::World;
@@ -14,14 +15,27 @@ use std::rc::Rc;
 
 /// Whether an instruction takes files of the context.
 pub fn takes_context(instruction: &Instruction) -> bool {
+    !context_paths(instruction).is_empty()
+}
+
+/// The paths of the context that an instruction takes.
+pub fn context_paths(instruction: &Instruction) -> Vec<String> {
     match instruction {
-        Instruction::Copy(c) | Instruction::Add(c) => {
-            c.from.is_none() && c.sources.iter().any(|s| matches!(s, Source::Path(_)))
+        Instruction::Copy(c) | Instruction::Add(c) if c.from.is_none() => {
+            let paths = c.sources.iter().filter_map(|source| match source {
+                Source::Path(path) => Some(path.clone()),
+                Source::Inline(_) => None,
+            });
+            paths.collect()
         }
         Instruction::Run(step) => {
-            step.mounts.iter().any(|m| matches!(&m.kind, crate::dockerfile::MountKind::Bind { from: None, .. }))
+            let paths = step.mounts.iter().filter_map(|mount| match &mount.kind {
+                MountKind::Bind { from: None, source } => Some(source.clone()),
+                _ => None,
+            });
+            paths.collect()
         }
-        _ => false,
+        _ => Vec::new(),
     }
 }
 
@@ -41,9 +55,6 @@ impl<W: World> Build<'_, W> {
         located: &Located,
         add: bool,
     ) -> Result<(), Failure> {
-        if takes_context(&located.instruction) {
-            self.tell_context(&located.instruction, stage).await?;
-        }
         let vertex = self.begin_step(stage, located).await;
         let expanded = self.expanded(stage, copying)?;
         let loaded = match self.load_sources(&expanded, add).await {
@@ -61,13 +72,12 @@ impl<W: World> Build<'_, W> {
         parts.push(stage.applying.config.working_dir.clone());
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         let key = step_key(&stage.key, if add { "add" } else { "copy" }, &parts);
-        if self.take_cached(stage, key, vertex).await? {
-            stage.told(told, false);
-            return Ok(());
-        }
-        let snapshot = self.prepare(stage).await?;
-        let done = self.place(stage, &snapshot, &expanded, loaded).await;
-        self.commit(stage, snapshot, done.map(|()| Vec::new()), key, vertex, &located.text).await?;
+        let step = Step { key, vertex, text: &located.text };
+        self.do_step(stage, &step, async |stage, snapshot| {
+            self.place(stage, snapshot, &expanded, loaded).await?;
+            Ok(Vec::new())
+        })
+        .await?;
         stage.told(told, false);
         Ok(())
     }
@@ -99,29 +109,6 @@ impl<W: World> Build<'_, W> {
             exclude: copying.exclude.iter().map(one).collect::<Result<_, _>>()?,
             ..copying.clone()
         })
-    }
-
-    /// Tells, once, that the context is sent, and how much of it.
-    pub async fn tell_context(&self, instruction: &Instruction, stage: &Stage) -> Result<(), Failure> {
-        if self.context_vertex.borrow().is_some() {
-            return Ok(());
-        }
-        let vertex = self.board.begin("[internal] load build context").await;
-        *self.context_vertex.borrow_mut() = Some(vertex);
-        let mut bytes = 0;
-        if let Instruction::Copy(c) | Instruction::Add(c) = instruction {
-            for source in &c.sources {
-                let Source::Path(path) = source else { continue };
-                let path = stage.applying.expand(path).unwrap_or_else(|_| path.clone());
-                if let Some(selection) = self.tree.select(&path, false, &c.exclude) {
-                    bytes += selection.files.iter().map(|f| f.entry.size + 26 + f.to.len() as u64).sum::<u64>();
-                }
-            }
-        }
-        let size = crate::view::units::short_size(bytes.max(2));
-        self.board.note(vertex, &format!("transferring context: {size} done")).await;
-        self.board.done(vertex).await;
-        Ok(())
     }
 
     async fn load_sources(&self, copying: &Copying, add: bool) -> Result<Vec<Loaded>, Failure> {
@@ -177,13 +164,6 @@ impl<W: World> Build<'_, W> {
 
     /// The files of a stage, an image or a named context that a path may stand for.
     async fn tree_of(&self, from: &str, path: &str) -> Result<Tree, Failure> {
-        if let Some(folder) = self.options.contexts.get(from)
-            && self.file.stage_index(from).is_none()
-            && !folder.contains("://")
-        {
-            let context = super::context::Context::Folder(folder.clone());
-            return context.tree(self.ctx, &crate::build::Ignore::default()).await;
-        }
         let snapshot = self.prepare_over(self.layers_of(from)?).await?;
         let result = self.exported(&snapshot, path).await;
         self.discard(snapshot).await?;
@@ -193,7 +173,7 @@ impl<W: World> Build<'_, W> {
     /// The layers of a stage by name or number, or of an image.
     pub fn layers_of(&self, from: &str) -> Result<Vec<ChainId>, Failure> {
         if let Some(index) = self.file.stage_index(from)
-            && let Some(stage) = self.stages.borrow().get(&index)
+            && let Some(stage) = self.shared.stage(index)
         {
             return Ok(stage.chains());
         }

@@ -1,7 +1,8 @@
 //! The end of a build: an image with its names, or files.
 
-use super::solve::Failure;
-use super::stage::{Build, COMMENT, Stage};
+use super::failure::Failure;
+use super::plan::Build;
+use super::stage::{COMMENT, Stage};
 use crate::build::dated;
 use crate::engine::image::{create_image, image_event, push_quietly, tag_image};
 use crate::image::ImageRecord;
@@ -18,14 +19,14 @@ pub async fn finish<W: World>(build: &Build<'_, W>, stage: Stage) -> Result<Dige
     }
     let board = build.board;
     let vertex = board.begin("exporting to image").await;
-    board.note(vertex, "exporting layers done").await;
+    board.note(vertex, "exporting layers").await;
     let image = create_image(build.ctx, image).await?;
-    board.note(vertex, &format!("writing image {} done", image.id)).await;
+    board.note(vertex, &format!("writing image {}", image.id)).await;
     for tag in &build.options.tags {
         let name = tag.clone().with_default_tag();
         tag_image(build.ctx, &name, &image.id)?;
         image_event(build.ctx, "tag", &image.id.to_string(), &name.familiar());
-        board.note(vertex, &format!("naming to {tag} done")).await;
+        board.note(vertex, &format!("naming to {tag}")).await;
     }
     board.done(vertex).await;
     if build.options.push {
@@ -80,7 +81,7 @@ async fn write_files<W: World>(build: &Build<'_, W>, stage: &Stage, kind: &str, 
         .board
         .begin(if kind == "tar" { "exporting to client tarball" } else { "exporting to client directory" })
         .await;
-    let snapshot = build.prepare(stage).await?;
+    let snapshot = build.prepare_over(stage.chains()).await?;
     let tar = build.ctx.world().export_tree(&snapshot, "/").await;
     build.discard(snapshot).await?;
     let tar = tar?;
@@ -105,7 +106,7 @@ async fn write_files<W: World>(build: &Build<'_, W>, stage: &Stage, kind: &str, 
             }
         }
     }
-    build.board.note(vertex, &format!("copying files {size} done")).await;
+    build.board.note(vertex, &format!("copying files {size}")).await;
     build.board.done(vertex).await;
     Ok(())
 }

@@ -12,6 +12,18 @@ pub struct Warning {
     pub line: usize,
 }
 
+impl Warning {
+    /// As progress tells it.
+    pub fn short(&self) -> String {
+        format!("{}: {} (line {})", self.rule, self.text, self.line)
+    }
+}
+
+/// Where a rule is explained.
+pub fn address(rule: &str) -> String {
+    format!("https://docs.docker.com/go/dockerfile/rule/{}/", kebab(rule))
+}
+
 /// All warnings, in the order of lines.
 pub fn warnings(file: &Dockerfile) -> Vec<Warning> {
     let mut found = Vec::new();
@@ -90,7 +102,7 @@ pub fn summary(warnings: &[Warning]) -> String {
         return String::new();
     }
     let plural = if warnings.len() == 1 { "" } else { "s" };
-    let line = |w: &Warning| format!(" - {}: {} (line {})\n", w.rule, w.text, w.line);
+    let line = |w: &Warning| format!(" - {}\n", w.short());
     let rows: String = warnings.iter().map(line).collect();
     format!("\n {} warning{plural} found (use docker --debug to expand):\n{rows}", warnings.len())
 }
@@ -104,7 +116,7 @@ pub fn report(file: &Dockerfile, source: &Source) -> (String, bool) {
         n => format!("Check complete, {n} warnings have been found!\n"),
     };
     for w in &warnings {
-        let address = format!("https://docs.docker.com/go/dockerfile/rule/{}/", kebab(w.rule));
+        let address = address(w.rule);
         let lines = excerpt(&source.name, &source.text, w.line, w.line);
         text.push_str(&format!("\nWARNING: {} - {address}\n{}\n{lines}", w.rule, w.text));
     }

@@ -4,18 +4,23 @@
 //! instructions. What an instruction depends on makes its key; a step whose key is in the cache is not done
 //! again. What a person sees of it is the part of `board`.
 
+mod bases;
 mod board;
 mod cache;
 mod classic;
 mod context;
 mod copy;
 mod export;
+mod failure;
 mod lint;
 mod mode;
+mod mounts;
 mod options;
 mod place;
+mod plan;
 mod record;
 mod run;
+mod shared;
 mod solve;
 mod stage;
 mod step;
@@ -73,7 +78,7 @@ async fn build_with<W: World>(ctx: &Ctx<W>, options: &options::Options) -> Resul
         Err(failure) => {
             board.finish().await;
             ctx.warn(failure.text(&board)).await;
-            Err(Error::Status(1))
+            Err(Error::Status(failure.status()))
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use super::board::ProgressMode;
 use crate::cli::Invocation;
+use crate::container::Ulimit;
+use crate::container::spec::{parse_bytes, parse_ulimit};
 use crate::dockerfile::Vars;
 use crate::engine::{Ctx, Error, Result};
 use crate::name::Reference;
@@ -39,6 +41,13 @@ pub struct Options {
     pub platform: Option<String>,
     pub network: String,
     pub secrets: BTreeMap<String, Secret>,
+    /// Sockets of agents, by id.
+    pub ssh: BTreeMap<String, String>,
+    /// `--add-host`: names and addresses, as `name:address`.
+    pub hosts: Vec<String>,
+    /// Bytes of `/dev/shm`.
+    pub shm_size: Option<u64>,
+    pub ulimits: Vec<Ulimit>,
     /// `--output`: fields by name.
     pub output: Option<BTreeMap<String, String>>,
     /// Only look for what is questionable.
@@ -75,12 +84,14 @@ impl Options {
             (_, "auto") => ProgressMode::Plain,
             (_, other) => return Err(failed(&format!("invalid progress type: {other}"))),
         };
+        let ulimits: std::result::Result<Vec<Ulimit>, String> =
+            args.values("ulimit").iter().map(|v| parse_ulimit(v)).collect();
         Ok(Options {
             context: args.word(0).to_string(),
             file: text("file"),
             tags,
             build_args,
-            contexts: pairs(args.values("build-context")),
+            contexts: contexts(args.values("build-context"))?,
             labels: pairs(args.values("label")),
             target: text("target"),
             no_cache: args.flag("no-cache"),
@@ -99,6 +110,10 @@ impl Options {
             platform: text("platform"),
             network: text("network").unwrap_or_else(|| "default".into()),
             secrets: secrets(args.values("secret"))?,
+            ssh: ssh(ctx, args.values("ssh"))?,
+            hosts: hosts(args.values("add-host"))?,
+            shm_size: args.value("shm-size").and_then(|v| parse_bytes(v).ok()).filter(|n| *n > 0),
+            ulimits: ulimits.map_err(|e| failed(&e))?,
             output: output(args.values("output"))?,
             check: args.flag("check") || args.value("call") == Some("check"),
             classic,
@@ -117,6 +132,18 @@ fn pairs(values: &[String]) -> BTreeMap<String, String> {
         (name.to_string(), value.to_string())
     };
     values.iter().map(pair).collect()
+}
+
+/// `--build-context name=place`; names are told apart without case.
+fn contexts(values: &[String]) -> Result<BTreeMap<String, String>> {
+    let mut all = BTreeMap::new();
+    for value in values {
+        let Some((name, place)) = value.split_once('=').filter(|(name, _)| !name.is_empty()) else {
+            return Err(failed(&format!("invalid context value: {value}, expected key=value")));
+        };
+        all.insert(name.trim_end_matches(":latest").to_lowercase(), place.to_string());
+    }
+    Ok(all)
 }
 
 fn fields(text: &str) -> BTreeMap<String, String> {
@@ -141,6 +168,42 @@ fn secrets(values: &[String]) -> Result<BTreeMap<String, Secret>> {
         secrets.insert(id, secret);
     }
     Ok(secrets)
+}
+
+/// `--ssh id=socket`; the client's own agent where no socket is named.
+fn ssh<W: World>(ctx: &Ctx<W>, values: &[String]) -> Result<BTreeMap<String, String>> {
+    let mut agents = BTreeMap::new();
+    for value in values {
+        let (id, path) = value.split_once('=').unwrap_or((value, ""));
+        let id = if id.is_empty() { "default" } else { id };
+        let own = || ctx.client.env("SSH_AUTH_SOCK").filter(|path| !path.is_empty());
+        let path = Some(path.to_string()).filter(|path| !path.is_empty()).or_else(own);
+        let Some(path) = path else {
+            return Err(failed("invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set"));
+        };
+        let path = if path.starts_with('/') { path } else { crate::build::joined(&ctx.client.cwd(), &path) };
+        if agents.insert(id.to_string(), path).is_some() {
+            return Err(failed(&format!("duplicate agent ID {id:?}")));
+        }
+    }
+    Ok(agents)
+}
+
+/// `--add-host name:address`, with `=` too.
+fn hosts(values: &[String]) -> Result<Vec<String>> {
+    let mut all = Vec::new();
+    for value in values {
+        let pair = value.split_once('=').or_else(|| value.split_once(':'));
+        let Some((name, address)) = pair.filter(|(name, address)| !name.is_empty() && !address.is_empty()) else {
+            return Err(failed(&format!("invalid host {value}")));
+        };
+        let address = address.trim_start_matches('[').trim_end_matches(']');
+        if address != "host-gateway" && address.parse::<std::net::IpAddr>().is_err() {
+            return Err(failed(&format!("invalid host {value}")));
+        }
+        all.push(format!("{name}:{address}"));
+    }
+    Ok(all)
 }
 
 /// `type=local,dest=out`, or a folder alone, or `-` for a tar on standard output.

@@ -1,9 +1,10 @@
 //! Where copied files go: into a folder or under a new name, with the owner and the mode that were asked for.
 
 use super::copy::Loaded;
+use super::failure::Failure;
 use super::mode::changed_mode;
-use super::solve::Failure;
-use super::stage::{Build, Stage};
+use super::plan::Build;
+use super::stage::Stage;
 use crate::build::joined;
 use crate::container::users;
 use crate::dockerfile::Copying;

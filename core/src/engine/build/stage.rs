@@ -1,43 +1,23 @@
 //! One stage: its base, then its instructions, each done or taken from the cache.
 
-use super::board::{Board, Vertex};
-use super::context::Source;
-use super::options::Options;
-use super::solve::Failure;
-use super::step::step_key;
-use crate::build::{Applying, Tree, apply, before};
-use crate::dockerfile::{Dockerfile, Instruction, Located, Vars, expand, expand_for_show};
-use crate::engine::Ctx;
+use super::board::Vertex;
+use super::failure::Failure;
+use super::plan::{Build, base_name, named_context, stage_context};
+use super::step::{Step, step_key};
+use crate::build::{Applying, apply, sources};
+use crate::dockerfile::{Dockerfile, Instruction, Located, Vars, expand_for_show};
 use crate::image::wire::Platform;
-use crate::image::{HistoryEntry, ImageConfig, ImageRecord, LayerRef};
+use crate::image::{HistoryEntry, ImageConfig, LayerRef};
 use crate::layer::TarWriter;
 use crate::name::{ChainId, Digest};
 use crate::world::World;
 use crate::world::acts::SnapshotKey;
-use cutaway_userland::sorted::Map as BTreeMap;
-use std::cell::RefCell;
 use std::time::Duration;
 
 /// What BuildKit leaves in the history of what it makes.
 pub const COMMENT: &str = "buildkit.dockerfile.v0";
 /// Where programs are found where the image does not say.
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/// All that a build has at hand.
-pub struct Build<'a, W> {
-    pub ctx: &'a Ctx<W>,
-    pub options: &'a Options,
-    pub board: &'a Board<'a, W>,
-    pub file: &'a Dockerfile,
-    pub source: &'a Source,
-    pub globals: Vars,
-    pub predefined: Vars,
-    pub bases: BTreeMap<String, ImageRecord>,
-    pub tree: Tree,
-    /// The vertex that told of the context, once.
-    pub context_vertex: RefCell<Option<Vertex>>,
-    pub stages: RefCell<BTreeMap<usize, Stage>>,
-}
 
 /// A stage as far as it is done.
 #[derive(Clone)]
@@ -99,7 +79,8 @@ impl<W: World> Build<'_, W> {
     /// Does a whole stage.
     pub async fn stage(&self, index: usize) -> Result<Stage, Failure> {
         let definition = &self.file.stages[index];
-        let mut stage = self.begin(index).await.map_err(|f| f.at(self.source, definition.first, definition.last))?;
+        let mut stage = self.begin(index).await.map_err(|f| f.at(&self.source, definition.first, definition.last))?;
+        self.tell_context().await;
         let triggers = std::mem::take(&mut stage.applying.config.on_build);
         for text in triggers {
             let parsed =
@@ -108,9 +89,12 @@ impl<W: World> Build<'_, W> {
                 self.instruction(&mut stage, located).await?;
             }
         }
+        if stage_context(self.options, &self.file, index).is_some() {
+            return Ok(stage);
+        }
         for located in &definition.instructions {
             let done = self.instruction(&mut stage, located).await;
-            done.map_err(|f| f.at(self.source, located.first, located.last))?;
+            done.map_err(|f| f.at(&self.source, located.first, located.last))?;
         }
         Ok(stage)
     }
@@ -118,12 +102,19 @@ impl<W: World> Build<'_, W> {
     /// The state that the stage begins with.
     pub async fn begin(&self, index: usize) -> Result<Stage, Failure> {
         let definition = &self.file.stages[index];
-        let base = expand(&definition.base, &self.globals, self.file.escape).map_err(Failure::solve)?;
-        let earlier = before(self.file, index, &base);
-        let label = match (&definition.name, self.file.stages.len()) {
-            (Some(name), _) => name.clone(),
-            (None, 1) => String::new(),
-            (None, _) => format!("stage-{index}"),
+        let stands_in = stage_context(self.options, &self.file, index).map(str::to_string);
+        let earlier = match stands_in {
+            Some(_) => None,
+            None => self.earlier(index).map_err(|e| Failure::parse(&e, &self.source))?,
+        };
+        let base = match stands_in {
+            Some(name) => name,
+            None => base_name(&self.file, index, &self.globals).map_err(|e| Failure::parse(&e, &self.source))?,
+        };
+        let label = match &definition.name {
+            _ if self.is_alone() => String::new(),
+            Some(name) => name.clone(),
+            None => format!("stage-{index}"),
         };
         let of_image = earlier.is_none() && base != "scratch";
         let steps = definition.instructions.iter().filter(|l| counts(&l.instruction)).count();
@@ -133,8 +124,8 @@ impl<W: World> Build<'_, W> {
             .filter(|_| of_image)
             .map_or(0, |i| i.config.on_build.iter().filter(|t| counts_text(t)).count());
         let cache = !self.options.no_cache && !self.options.no_cache_stages.contains(&label);
-        let mut stage = match earlier.and_then(|e| self.stages.borrow().get(&e).cloned()) {
-            Some(earlier) => Stage { args: Vec::new(), counted: 0, ..earlier },
+        let mut stage = match earlier {
+            Some(earlier) => Stage { args: Vec::new(), counted: 0, ..self.shared.wait(earlier).await? },
             None => self.of_base(&base)?,
         };
         stage.applying.args = Vars::new();
@@ -145,8 +136,11 @@ impl<W: World> Build<'_, W> {
         if of_image {
             let shown = crate::name::Reference::parse(&base).map_or(base, |r| r.with_default_tag().to_string());
             let name = format!("{}FROM {shown}", stage.place());
-            let vertex = self.board.begin(&name).await;
-            self.board.done(vertex).await;
+            // Stages with the same base have it in common.
+            if self.shared.tells(&shown) {
+                let vertex = self.board.begin(&name).await;
+                self.board.done(vertex).await;
+            }
         }
         Ok(stage)
     }
@@ -190,7 +184,31 @@ impl<W: World> Build<'_, W> {
         })
     }
 
+    /// Whether it is the only stage, and nothing is copied from an image: then its steps need no name.
+    fn is_alone(&self) -> bool {
+        let stages = &self.file.stages;
+        stages.len() == 1 && !stages[0].instructions.iter().any(|l| sources(&l.instruction).iter().any(|s| s != "0"))
+    }
+
+    /// Tells, once, of an image that is copied from.
+    async fn tell_source(&self, name: &str) {
+        let shown = crate::name::Reference::parse(name).map_or(name.to_string(), |r| r.with_default_tag().to_string());
+        if self.bases.contains_key(name) && named_context(self.options, name).is_none() && self.shared.tells(&shown) {
+            let vertex = self.board.begin(&format!("FROM {shown}")).await;
+            self.board.done(vertex).await;
+        }
+    }
+
     pub async fn instruction(&self, stage: &mut Stage, located: &Located) -> Result<(), Failure> {
+        for name in sources(&located.instruction) {
+            match self.file.stage_index(&name) {
+                Some(index) if self.wanted.contains(&index) => drop(self.shared.wait(index).await?),
+                _ => self.tell_source(&name).await,
+            }
+        }
+        if self.shared.is_stopped() {
+            return Err(Failure::canceled());
+        }
         match &located.instruction {
             Instruction::Arg(args) => self.declare(stage, args),
             Instruction::Run(step) => self.run_step(stage, step, located).await,
@@ -235,13 +253,12 @@ impl<W: World> Build<'_, W> {
         let told = apply(&mut stage.applying, &located.instruction).map_err(Failure::solve)?.unwrap_or_default();
         let path = stage.applying.config.working_dir.clone();
         let key = step_key(&stage.key, "workdir", &[&path]);
-        if self.take_cached(stage, key, vertex).await? {
-            stage.told(told, false);
-            return Ok(());
-        }
-        let snapshot = self.prepare(stage).await?;
-        let made = self.make_folder(&snapshot, &path).await;
-        self.commit(stage, snapshot, made.map(|()| Vec::new()), key, vertex, &located.text).await?;
+        let step = Step { key, vertex, text: &located.text };
+        self.do_step(stage, &step, async |_, snapshot| {
+            self.make_folder(snapshot, &path).await?;
+            Ok(Vec::new())
+        })
+        .await?;
         stage.told(told, false);
         Ok(())
     }

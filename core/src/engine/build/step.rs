@@ -1,9 +1,10 @@
 //! What all steps with a layer have in common: a look into the cache, a writable layer, and what it becomes.
 
 use super::board::Vertex;
+use super::failure::Failure;
+use super::plan::Build;
 use super::record::new_record;
-use super::solve::Failure;
-use super::stage::{Build, Stage};
+use super::stage::Stage;
 use crate::build::BuildCacheRecord;
 use crate::engine::image::add_layer;
 use crate::image::LayerRef;
@@ -12,14 +13,63 @@ use crate::name::{ChainId, Digest};
 use crate::world::World;
 use crate::world::acts::{CommitSnapshot, PrepareSnapshot, RemoveSnapshot, SnapshotKey};
 
+/// A step that makes a layer: its key in the cache, where it is told of, and its text in the Dockerfile.
+pub struct Step<'t> {
+    pub key: Digest,
+    pub vertex: Vertex,
+    pub text: &'t str,
+}
+
 /// The key of a step: what came before, what it is, and all that it depends on.
 pub fn step_key(parent: &Digest, kind: &str, parts: &[&str]) -> Digest {
     Digest::of(format!("{parent} {kind} {parts:?}").as_bytes())
 }
 
 impl<W: World> Build<'_, W> {
+    /// Does a step with a layer, or takes it from the cache. `work` writes into the snapshot and gives the places
+    /// that were made only to mount on. Two stages never do the same step at once: the second finds it cached.
+    pub async fn do_step(
+        &self,
+        stage: &mut Stage,
+        step: &Step<'_>,
+        work: impl AsyncFnOnce(&Stage, &SnapshotKey) -> Result<Vec<String>, Failure>,
+    ) -> Result<(), Failure> {
+        let held = [step.key.to_string()];
+        self.shared.hold(&held).await;
+        let result = self.do_held_step(stage, step, work).await;
+        self.shared.release(&held);
+        if let Err(failure) = &result {
+            match failure.is_canceled() {
+                true => self.board.canceled(step.vertex).await,
+                false => self.board.failed(step.vertex, failure.message()).await,
+            }
+        }
+        result
+    }
+
+    async fn do_held_step(
+        &self,
+        stage: &mut Stage,
+        step: &Step<'_>,
+        work: impl AsyncFnOnce(&Stage, &SnapshotKey) -> Result<Vec<String>, Failure>,
+    ) -> Result<(), Failure> {
+        if self.take_cached(stage, step.key)? {
+            self.board.cached(step.vertex).await;
+            return Ok(());
+        }
+        let snapshot = self.prepare_over(stage.chains()).await?;
+        let committed = match work(stage, &snapshot).await {
+            Ok(stubs) => self.layer_of(stage.chain(), &snapshot, stubs).await,
+            Err(failure) => Err(failure),
+        };
+        self.discard(snapshot).await?;
+        self.keep(stage, step, committed?)?;
+        self.board.done(step.vertex).await;
+        Ok(())
+    }
+
     /// Takes a step's result from the cache, if it is there.
-    pub async fn take_cached(&self, stage: &mut Stage, key: Digest, vertex: Vertex) -> Result<bool, Failure> {
+    fn take_cached(&self, stage: &mut Stage, key: Digest) -> Result<bool, Failure> {
         let world = self.ctx.world();
         let found = if stage.cache { world.get::<BuildCacheRecord>(&key.to_string())? } else { None };
         let Some(mut record) = found.filter(|r| r.layers.last().is_some_and(|l| world.has_layer(&l.chain))) else {
@@ -32,15 +82,10 @@ impl<W: World> Build<'_, W> {
         stage.times.push(Some(record.created));
         stage.key = key;
         stage.cached_by = Some(record.id);
-        self.board.cached(vertex).await;
         Ok(true)
     }
 
-    /// An empty writable layer over what the stage has so far.
-    pub async fn prepare(&self, stage: &Stage) -> Result<SnapshotKey, Failure> {
-        self.prepare_over(stage.chains()).await
-    }
-
+    /// An empty writable layer over others.
     pub async fn prepare_over(&self, layers: Vec<ChainId>) -> Result<SnapshotKey, Failure> {
         let key = SnapshotKey(self.ctx.new_id());
         let act = PrepareSnapshot { key: key.clone(), layers };
@@ -53,49 +98,32 @@ impl<W: World> Build<'_, W> {
         Ok(())
     }
 
-    /// Makes a layer of what a step did, and remembers it in the cache; where it failed, only tells so. What was
-    /// done comes with the places that were made only to mount on.
-    pub async fn commit(
-        &self,
-        stage: &mut Stage,
-        snapshot: SnapshotKey,
-        done: Result<Vec<String>, Failure>,
-        key: Digest,
-        vertex: Vertex,
-        text: &str,
-    ) -> Result<(), Failure> {
-        let committed = match done {
-            Ok(stubs) => self.layer_of(stage, &snapshot, stubs).await,
-            Err(failure) => Err(failure),
-        };
-        self.discard(snapshot).await?;
-        let layer = match committed {
-            Ok(layer) => layer,
-            Err(failure) => {
-                self.board.failed(vertex, failure.message()).await;
-                return Err(failure);
-            }
-        };
+    /// Remembers in the cache what a step made.
+    fn keep(&self, stage: &mut Stage, step: &Step<'_>, layer: LayerRef) -> Result<(), Failure> {
         let size = layer.size;
         stage.layers.push(layer);
         let record = BuildCacheRecord {
-            description: text.to_string(),
+            description: step.text.to_string(),
             size,
             parents: stage.cached_by.iter().cloned().collect(),
-            ..new_record(self.ctx, key, stage.layers.clone())
+            ..new_record(self.ctx, step.key, stage.layers.clone())
         };
         self.ctx.world().put(&record)?;
         // The same time as from the cache later: it is in the image's configuration, and so in its id.
         stage.times.push(Some(record.created));
-        stage.key = key;
+        stage.key = step.key;
         stage.cached_by = Some(record.id);
-        self.board.done(vertex).await;
         Ok(())
     }
 
     /// The changes as a layer; a step that changed nothing makes an empty one.
-    async fn layer_of(&self, stage: &Stage, snapshot: &SnapshotKey, stubs: Vec<String>) -> Result<LayerRef, Failure> {
-        let act = CommitSnapshot { key: snapshot.clone(), parent: stage.chain(), clamp: None, stubs };
+    pub async fn layer_of(
+        &self,
+        parent: Option<ChainId>,
+        snapshot: &SnapshotKey,
+        stubs: Vec<String>,
+    ) -> Result<LayerRef, Failure> {
+        let act = CommitSnapshot { key: snapshot.clone(), parent, clamp: None, stubs };
         let committed = self.ctx.act("What the step changed becomes a layer", act).await?;
         match committed {
             Some(layer) => Ok(LayerRef {
@@ -107,7 +135,7 @@ impl<W: World> Build<'_, W> {
             }),
             None => {
                 let empty = TarWriter::new(Vec::new()).finish()?;
-                Ok(add_layer(self.ctx, "an empty layer", empty.into(), stage.chain(), None).await?)
+                Ok(add_layer(self.ctx, "an empty layer", empty.into(), parent, None).await?)
             }
         }
     }

@@ -130,3 +130,80 @@ fn failures_leave_nothing() {
          1\n0\n0\n"
     );
 }
+
+#[test]
+fn independent_stages_are_built_at_once() {
+    let script = "docker pull -q busybox > /dev/null; mkdir c; cd c\n\
+                  printf 'FROM busybox AS a\\nRUN sleep 20\\nFROM busybox AS b\\nRUN sleep 30\\nFROM busybox\\nCOPY --from=a /etc/passwd /a\\nCOPY --from=b /etc/passwd /b\\n' > Dockerfile\n\
+                  date +%s > before; docker build . 2>&1 | grep -E '^#[0-9]+ (\\[[ab]|DONE [23]|\\.)'; date +%s > after; expr $(cat after) - $(cat before)";
+    assert_eq!(
+        shell(script),
+        "#4 [a 1/2] FROM docker.io/library/busybox:latest\n#5 [a 2/2] RUN sleep 20\n\
+         #5 DONE 20.0s\n#6 [b 2/2] RUN sleep 30\n#6 ...\n#6 [b 2/2] RUN sleep 30\n#6 DONE 30.0s\n30\n"
+    );
+}
+
+#[test]
+fn a_failing_stage_stops_the_others() {
+    let script = "docker pull -q busybox > /dev/null; mkdir c; cd c\n\
+                  printf 'FROM busybox AS a\\nRUN echo a; sleep 900\\nRUN touch /never\\nFROM busybox AS b\\nRUN sleep 1; exit 4\\nFROM busybox\\nCOPY --from=a / /a\\nCOPY --from=b / /b\\n' > Dockerfile\n\
+                  date +%s > before; docker build . > log 2>&1; echo $?; date +%s > after; expr $(cat after) - $(cat before)\n\
+                  grep -E 'CANCELED|ERROR' log; ps | grep -c '[s]leep 900'; docker volume ls -q; docker ps -aq; docker images -aq | wc -l";
+    assert_eq!(
+        shell(script),
+        "1\n1\n#6 ERROR: process \"/bin/sh -c sleep 1; exit 4\" did not complete successfully: exit code: 4\n#5 CANCELED\n\
+         ERROR: failed to build: failed to solve: process \"/bin/sh -c sleep 1; exit 4\" did not complete successfully: exit code: 4\n0\n1\n"
+    );
+}
+
+#[test]
+fn an_interrupt_ends_what_runs() {
+    let script = "docker pull -q busybox > /dev/null\n\
+                  printf 'FROM busybox\\nRUN sleep 900\\n' | docker build - > log 2>&1 & sleep 2; kill -INT $!; wait $!; echo $?; tail -1 log; ps | grep -c '[s]leep 900'";
+    assert_eq!(shell(script), "130\nERROR: failed to build: failed to solve: Canceled: context canceled\n0\n");
+}
+
+#[test]
+fn progress_for_programs() {
+    let script = "docker pull -q busybox > /dev/null; mkdir c; cd c; printf 'FROM busybox as a\\nRUN echo hi\\n' > Dockerfile\n\
+                  docker build --progress=rawjson . 2>&1 | sed -E 's/sha256:[0-9a-f]{64}/D/g; s/\"20[^\"]*Z\"/T/g' | grep -E 'hi|echo|aGkK|warn'";
+    assert_eq!(
+        shell(script),
+        "{\"warnings\":[{\"vertex\":\"D\",\"level\":1,\"short\":\"RnJvbUFzQ2FzaW5nOiAnYXMnIGFuZCAnRlJPTScga2V5d29yZHMnIGNhc2luZyBkbyBub3QgbWF0Y2ggKGxpbmUgMSk=\",\"url\":\"https://docs.docker.com/go/dockerfile/rule/from-as-casing/\",\"range\":[{\"start\":{\"line\":1},\"end\":{\"line\":1}}]}]}\n\
+         {\"vertexes\":[{\"digest\":\"D\",\"name\":\"[2/2] RUN echo hi\",\"started\":T}]}\n\
+         {\"logs\":[{\"vertex\":\"D\",\"stream\":1,\"data\":\"aGkK\",\"timestamp\":T}]}\n\
+         {\"vertexes\":[{\"digest\":\"D\",\"name\":\"[2/2] RUN echo hi\",\"started\":T,\"completed\":T}]}\n"
+    );
+}
+
+#[test]
+fn contexts_with_a_name_and_caches() {
+    for (dockerfile, flags, expected) in [
+        ("FROM base\\nRUN cat /etc/alpine-release > /f\\n", "--build-context base=docker-image://alpine", "3."),
+        ("FROM busybox\\nCOPY --from=more x /f\\n", "--build-context more=other", "in other"),
+        (
+            "FROM busybox AS s\\nRUN exit 1\\nFROM busybox\\nCOPY --from=s x /f\\n",
+            "--build-context s=other",
+            "in other",
+        ),
+        (
+            "FROM busybox\\nRUN --mount=from=more,target=/m cat /m/x > /f\\n",
+            "--build-context more=./other/",
+            "in other",
+        ),
+        ("FROM busybox\\nRUN --mount=type=cache,target=/c,uid=7,mode=0700 stat -c '%%u %%a' /c > /f\\n", "", "7 700"),
+        (
+            "FROM busybox\\nRUN --mount=type=cache,target=/c,from=alpine,source=/etc cat /c/alpine-release > /f\\n",
+            "",
+            "3.",
+        ),
+        ("FROM busybox\\nRUN echo \\$HTTP_PROXY > /f\\n", "--build-arg HTTP_PROXY=http://p", "http://p"),
+        ("FROM busybox\\nRUN grep extra /etc/hosts > /f\\n", "--add-host extra=1.2.3.4", "1.2.3.4"),
+    ] {
+        let seen = shell(&format!(
+            "mkdir ctx; cd ctx; mkdir other; echo in other > other/x; printf \"{dockerfile}\" > Dockerfile\n\
+             docker build -q -t it {flags} . > /dev/null && docker run --rm it cat /f"
+        ));
+        assert!(seen.starts_with(expected) && seen.lines().count() == 1, "{dockerfile}: {seen}");
+    }
+}

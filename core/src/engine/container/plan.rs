@@ -369,8 +369,10 @@ pub(super) fn for_step(spec: &StepSpec, id: &str) -> ContainerRecord {
             network_mode: network.into(),
             ipc: "private".into(),
             cgroupns: "private".into(),
-            shm_size: defaults::SHM_SIZE,
+            extra_hosts: spec.hosts.clone(),
+            shm_size: spec.shm_size.unwrap_or(defaults::SHM_SIZE),
             privileged: spec.insecure,
+            resources: Resources { ulimits: spec.ulimits.clone(), ..Resources::default() },
             ..HostConfig::default()
         },
         state: State::default(),

@@ -2,6 +2,7 @@
 
 use super::plan;
 use super::start::exec_refused;
+use crate::container::Ulimit;
 use crate::container::users::lookup;
 use crate::engine::{Ctx, Error, Result};
 use crate::world::acts::*;
@@ -23,6 +24,11 @@ pub struct StepSpec {
     pub hostname: String,
     /// Nothing is refused by capabilities and system call filter (`RUN --security=insecure`).
     pub insecure: bool,
+    /// More names for `/etc/hosts`, as `name:address`.
+    pub hosts: Vec<String>,
+    /// Bytes of `/dev/shm`; `None` is the default.
+    pub shm_size: Option<u64>,
+    pub ulimits: Vec<Ulimit>,
 }
 
 /// How a step reaches others.

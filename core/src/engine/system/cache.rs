@@ -11,6 +11,7 @@ use crate::view::filter::Filters;
 use crate::view::table::align;
 use crate::view::units;
 use crate::world::World;
+use crate::world::acts::RemoveVolume;
 use cutaway_userland::sorted::Arrange;
 use cutaway_userland::sorted::Set as BTreeSet;
 use serde_json::{Value, json};
@@ -73,6 +74,9 @@ pub async fn prune_cache<W: World>(ctx: &Ctx<W>, all: bool, filters: &Filters, k
         }
         ctx.world().remove::<BuildCacheRecord>(&step.key.to_string())?;
         image::drop_layers(ctx, &step.layers).await?;
+        if let Some(name) = step.volume() {
+            ctx.act("The folder that builds kept is given up", RemoveVolume { name }).await?;
+        }
         left -= step.size;
         pruned.reclaimed += if shared { 0 } else { step.size };
         pruned.lines.push(step.id);

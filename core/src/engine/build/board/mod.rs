@@ -1,0 +1,246 @@
+//! What a person sees of a build while it runs. Each thing done is a vertex. Several may be under way at once:
+//! on a pipe one of them at a time has the word (`plain`), on a terminal the list is redrawn (`tty`), for
+//! programs each change is a line of JSON (`rawjson`), and quiet shows nothing.
+
+mod plain;
+mod rawjson;
+mod tty;
+
+use crate::engine::Ctx;
+use crate::name::Digest;
+use crate::world::{Stream, World};
+use plain::Mux;
+use std::cell::RefCell;
+use std::time::Duration;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProgressMode {
+    Plain,
+    Tty,
+    Quiet,
+    RawJson,
+}
+
+/// A thing being done, by its place in the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vertex(usize);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Running,
+    Done,
+    Cached,
+    /// With the reason.
+    Failed(String),
+    /// Given up, because something else failed or the person had enough.
+    Canceled,
+}
+
+/// A line below a vertex, as `transferring context: 2B`.
+pub(super) struct Note {
+    text: String,
+    at: Duration,
+}
+
+pub(super) struct Row {
+    name: String,
+    state: State,
+    started: Duration,
+    ended: Duration,
+    notes: Vec<Note>,
+    warnings: Vec<String>,
+    /// What its program printed, each line with the seconds since it began.
+    log: Vec<String>,
+    /// Output that has no newline yet.
+    partial: Vec<u8>,
+}
+
+impl Row {
+    /// What names it to programs.
+    fn digest(&self) -> Digest {
+        Digest::of(format!("{} {:?}", self.name, self.started).as_bytes())
+    }
+}
+
+pub struct Board<'a, W> {
+    ctx: &'a Ctx<W>,
+    mode: ProgressMode,
+    rows: RefCell<Vec<Row>>,
+    plain: RefCell<Mux>,
+    /// How many lines of the terminal the last drawing took.
+    drawn: RefCell<usize>,
+    started: Duration,
+}
+
+impl<'a, W: World> Board<'a, W> {
+    pub fn new(ctx: &'a Ctx<W>, mode: ProgressMode) -> Board<'a, W> {
+        let started = ctx.world().now();
+        let (rows, plain) = (RefCell::default(), RefCell::default());
+        Board { ctx, mode, rows, plain, drawn: RefCell::new(0), started }
+    }
+
+    /// Something begins.
+    pub async fn begin(&self, name: &str) -> Vertex {
+        let now = self.ctx.world().now();
+        let vertex = {
+            let mut rows = self.rows.borrow_mut();
+            rows.push(Row {
+                name: name.to_string(),
+                state: State::Running,
+                started: now,
+                ended: now,
+                notes: Vec::new(),
+                warnings: Vec::new(),
+                log: Vec::new(),
+                partial: Vec::new(),
+            });
+            Vertex(rows.len() - 1)
+        };
+        self.changed(vertex, None, rawjson::vertex).await;
+        vertex
+    }
+
+    /// A line about it that says something is done, as `transferring context: 2B`.
+    pub async fn note(&self, vertex: Vertex, text: &str) {
+        let note = Note { text: text.to_string(), at: self.ctx.world().now() };
+        self.rows.borrow_mut()[vertex.0].notes.push(note);
+        // On a terminal it is drawn with what comes next.
+        if self.mode != ProgressMode::Tty {
+            self.changed(vertex, Some(format!("{text} done")), rawjson::status).await;
+        }
+    }
+
+    /// What is questionable about it.
+    pub async fn warning(&self, vertex: Vertex, text: &str, rule: &str, lines: (usize, usize)) {
+        self.rows.borrow_mut()[vertex.0].warnings.push(text.to_string());
+        if self.mode != ProgressMode::Tty {
+            self.changed(vertex, Some(format!("WARN: {text}")), |row| rawjson::warning(row, text, rule, lines)).await;
+        }
+    }
+
+    /// What its program printed: kept by lines, shown when they are whole.
+    pub async fn log(&self, vertex: Vertex, bytes: &[u8]) {
+        let lines = {
+            let mut rows = self.rows.borrow_mut();
+            let row = &mut rows[vertex.0];
+            row.partial.extend(bytes);
+            let mut lines = Vec::new();
+            while let Some(end) = row.partial.iter().position(|b| *b == b'\n') {
+                let line: Vec<u8> = row.partial.drain(..=end).collect();
+                lines.push(String::from_utf8_lossy(&line[..end]).trim_end_matches('\r').to_string());
+            }
+            lines
+        };
+        for line in lines {
+            self.log_line(vertex, line, true).await;
+        }
+    }
+
+    async fn log_line(&self, vertex: Vertex, line: String, whole: bool) {
+        let now = self.ctx.world().now();
+        let shown = {
+            let mut rows = self.rows.borrow_mut();
+            let row = &mut rows[vertex.0];
+            let shown = format!("{:.3} {line}", now.saturating_sub(row.started).as_secs_f64());
+            row.log.push(shown.clone());
+            shown
+        };
+        let line = if whole { line + "\n" } else { line };
+        self.changed(vertex, Some(shown), |row| rawjson::log(row, &line, now)).await;
+    }
+
+    pub async fn done(&self, vertex: Vertex) {
+        self.end(vertex, State::Done).await;
+    }
+
+    pub async fn cached(&self, vertex: Vertex) {
+        self.end(vertex, State::Cached).await;
+    }
+
+    pub async fn canceled(&self, vertex: Vertex) {
+        self.end(vertex, State::Canceled).await;
+    }
+
+    pub async fn failed(&self, vertex: Vertex, error: &str) {
+        self.end(vertex, State::Failed(error.to_string())).await;
+    }
+
+    async fn end(&self, vertex: Vertex, state: State) {
+        // A last line that had no newline.
+        let rest = std::mem::take(&mut self.rows.borrow_mut()[vertex.0].partial);
+        if !rest.is_empty() {
+            self.log_line(vertex, String::from_utf8_lossy(&rest).into_owned(), false).await;
+        }
+        {
+            let row = &mut self.rows.borrow_mut()[vertex.0];
+            row.state = state;
+            row.ended = self.ctx.world().now();
+        }
+        self.changed(vertex, None, rawjson::vertex).await;
+    }
+
+    /// Shows what changed about a vertex: `line` on a pipe, `json` to a program.
+    async fn changed(&self, vertex: Vertex, line: Option<String>, json: impl FnOnce(&Row) -> serde_json::Value) {
+        let text = match self.mode {
+            ProgressMode::Plain => {
+                let (rows, mut plain) = (self.rows.borrow(), self.plain.borrow_mut());
+                plain.note(vertex.0, line, self.ctx.world().now());
+                plain.update(&rows, self.ctx.world().now())
+            }
+            ProgressMode::RawJson => format!("{}\n", json(&self.rows.borrow()[vertex.0])),
+            ProgressMode::Tty => self.drawing(false),
+            ProgressMode::Quiet => return,
+        };
+        self.say(&text).await;
+    }
+
+    /// The block that names a failed step and shows the end of what it printed.
+    pub fn failure_block(&self) -> String {
+        if matches!(self.mode, ProgressMode::Quiet | ProgressMode::RawJson) {
+            return String::new();
+        }
+        let rows = self.rows.borrow();
+        let failed = rows.iter().filter(|row| matches!(row.state, State::Failed(_)));
+        let block = |row: &Row| {
+            let last = &row.log[row.log.len().saturating_sub(10)..];
+            let log: String = last.iter().map(|line| format!("{line}\n")).collect();
+            format!("------\n > {}:\n{log}------\n", row.name)
+        };
+        failed.map(block).collect()
+    }
+
+    /// What the last program printed, without times.
+    pub fn take_log(&self) -> String {
+        let mut rows = self.rows.borrow_mut();
+        let log = rows.last_mut().map_or_else(Vec::new, |row| std::mem::take(&mut row.log));
+        log.iter().map(|line| format!("{}\n", after_time(line))).collect()
+    }
+
+    /// Nothing more will be done.
+    pub async fn finish(&self) {
+        if self.mode == ProgressMode::Tty {
+            let text = self.drawing(true);
+            self.say(&text).await;
+        }
+    }
+
+    fn drawing(&self, last: bool) -> String {
+        let size = self.ctx.client.window_size();
+        let width = size.as_ref().map_or(80, |s| usize::from(s.columns).max(20));
+        let height = size.as_ref().map_or(24, |s| usize::from(s.rows).max(5));
+        let now = self.ctx.world().now();
+        let lines = tty::lines(&self.rows.borrow(), now, now.saturating_sub(self.started), (width, height), last);
+        let before = self.drawn.replace(lines.len());
+        tty::over(before, &lines)
+    }
+
+    async fn say(&self, text: &str) {
+        if !text.is_empty() {
+            self.ctx.client.write(Stream::Err, text.as_bytes()).await;
+        }
+    }
+}
+
+fn after_time(line: &str) -> &str {
+    line.split_once(' ').map_or(line, |(_, text)| text)
+}

@@ -1,0 +1,48 @@
+//! Progress for programs: each change as one line of JSON, in the shape of BuildKit's `SolveStatus`.
+
+use super::{Note, Row, State};
+use crate::image::wire::rfc3339;
+use base64::Engine;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+fn bytes(text: &str) -> String {
+    base64::engine::general_purpose::STANDARD.encode(text)
+}
+
+/// Its beginning or its end.
+pub fn vertex(row: &Row) -> Value {
+    let mut vertex = json!({ "digest": row.digest(), "name": row.name, "started": rfc3339(row.started) });
+    if row.state != State::Running {
+        vertex["completed"] = json!(rfc3339(row.ended));
+    }
+    match &row.state {
+        State::Cached => vertex["cached"] = json!(true),
+        State::Failed(error) => vertex["error"] = json!(error),
+        State::Canceled => vertex["error"] = json!("context canceled"),
+        State::Running | State::Done => {}
+    }
+    json!({ "vertexes": [vertex] })
+}
+
+/// The last note of a vertex.
+pub fn status(row: &Row) -> Value {
+    let Some(Note { text, at }) = row.notes.last() else { return json!({}) };
+    let at = rfc3339(*at);
+    json!({ "statuses": [{
+        "id": text, "vertex": row.digest(), "current": 0, "timestamp": at, "started": rfc3339(row.started), "completed": at,
+    }] })
+}
+
+/// A line that its program printed.
+pub fn log(row: &Row, line: &str, at: Duration) -> Value {
+    json!({ "logs": [{ "vertex": row.digest(), "stream": 1, "data": bytes(line), "timestamp": rfc3339(at) }] })
+}
+
+/// Something questionable in the Dockerfile, at lines counted from 1.
+pub fn warning(row: &Row, text: &str, rule: &str, (first, last): (usize, usize)) -> Value {
+    json!({ "warnings": [{
+        "vertex": row.digest(), "level": 1, "short": bytes(text), "url": crate::engine::build::lint::address(rule),
+        "range": [{ "start": { "line": first }, "end": { "line": last } }],
+    }] })
+}

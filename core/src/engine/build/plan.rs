@@ -1,0 +1,239 @@
+//! What a build has at hand before its first step: the parsed Dockerfile, the stages that the target needs,
+//! their bases, and the context.
+
+use super::board::{Board, Vertex};
+use super::context::{Context, Source};
+use super::copy::takes_context;
+use super::failure::Failure;
+use super::options::Options;
+use super::record::{new_record, note_use};
+use super::shared::Shared;
+use crate::build::{BuildCacheRecord, Tree, before, needed, sources};
+use crate::dockerfile::{Dockerfile, Located, ParseError, Vars, expand};
+use crate::engine::Ctx;
+use crate::image::ImageRecord;
+use crate::image::wire::Platform;
+use crate::name::Digest;
+use crate::world::World;
+use cutaway_userland::sorted::{Map as BTreeMap, Set as BTreeSet};
+
+/// All that a build has at hand.
+pub struct Build<'a, W> {
+    pub ctx: &'a Ctx<W>,
+    pub options: &'a Options,
+    pub board: &'a Board<'a, W>,
+    pub file: Dockerfile,
+    pub source: Source,
+    pub globals: Vars,
+    pub predefined: Vars,
+    /// The stage that is asked for, and all that are built, in the order of the file.
+    pub target: usize,
+    pub wanted: BTreeSet<usize>,
+    /// Images that stages begin with or copy from, and named contexts, by the name in the Dockerfile.
+    pub bases: BTreeMap<String, ImageRecord>,
+    pub tree: Tree,
+    pub shared: Shared,
+}
+
+impl<'a, W: World> Build<'a, W> {
+    /// Reads the Dockerfile and finds its bases; those that are not here are pulled.
+    pub async fn plan(
+        ctx: &'a Ctx<W>,
+        options: &'a Options,
+        board: &'a Board<'a, W>,
+        source: Source,
+    ) -> Result<Build<'a, W>, Failure> {
+        let located = |error: ParseError| Failure::parse(&error, &source);
+        let file = Dockerfile::parse(&source.text).map_err(located)?;
+        let predefined = predefined(ctx, options, &file)?;
+        let globals = file.global_args(&options.build_args, &predefined).map_err(located)?;
+        let target = target_of(options, &file)?;
+        let wanted = match options.classic {
+            true => (0..=target).collect(),
+            false => {
+                let replaced = |index: usize| stage_context(options, &file, index).is_some();
+                needed(&file, target, |index| base_name(&file, index, &globals), replaced).map_err(located)?
+            }
+        };
+        let mut build = Build {
+            ctx,
+            options,
+            board,
+            file,
+            source,
+            globals,
+            predefined,
+            target,
+            wanted,
+            bases: BTreeMap::new(),
+            tree: Tree::default(),
+            shared: Shared::default(),
+        };
+        build.load_bases().await?;
+        Ok(build)
+    }
+
+    /// Reads the context's patterns of what is left behind, then lists its files where any step takes some.
+    pub async fn take_context(&mut self, context: &Context) -> Result<(), Failure> {
+        let vertex = self.board.begin("[internal] load .dockerignore").await;
+        let name = self.options.file.as_deref().unwrap_or(&self.source.name);
+        let (ignore, size) = context.ignore(self.ctx, name).await?;
+        let size = crate::view::units::short_size(size as u64 + if size > 0 { 36 } else { 2 });
+        self.board.note(vertex, &format!("transferring context: {size}")).await;
+        self.board.done(vertex).await;
+        if self.needs_context() {
+            self.tree = context.tree(self.ctx, &ignore).await?;
+            let size = self.tree.files.values().map(|(entry, _)| entry.size).sum();
+            keep_source(self.ctx, "local source for context", size)?;
+        }
+        Ok(())
+    }
+
+    fn instructions(&self) -> impl Iterator<Item = &Located> {
+        self.wanted.iter().flat_map(|index| &self.file.stages[*index].instructions)
+    }
+
+    /// Whether any step takes files of the context, or may: what an image triggers is not known yet.
+    pub fn needs_context(&self) -> bool {
+        self.instructions().any(|l| takes_context(&l.instruction))
+            || self.bases.values().any(|image| !image.config.on_build.is_empty())
+    }
+
+    /// The stage before `index` that it begins with.
+    pub fn earlier(&self, index: usize) -> Result<Option<usize>, ParseError> {
+        Ok(before(&self.file, index, &base_name(&self.file, index, &self.globals)?))
+    }
+
+    /// Finds out about every image that the stages begin with or copy from.
+    async fn load_bases(&mut self) -> Result<(), Failure> {
+        for (name, platform, first, last) in self.base_names()? {
+            if self.bases.contains_key(&name) {
+                continue;
+            }
+            let image = match named_context(self.options, &name) {
+                Some(context) => self.load_named(&name, context, platform.as_deref()).await,
+                None => self.load_base(&name, None, platform.as_deref()).await,
+            };
+            let image = image.map_err(|f| f.at(&self.source, first, last))?;
+            self.bases.insert(name, image);
+        }
+        Ok(())
+    }
+
+    /// The names to look up, each with its platform and the lines that name it.
+    fn base_names(&self) -> Result<Vec<(String, Option<String>, usize, usize)>, Failure> {
+        let file = &self.file;
+        let mut all = Vec::new();
+        for index in &self.wanted {
+            let stage = &file.stages[*index];
+            let platform = match &stage.platform {
+                Some(text) => Some(expand(text, &self.globals, file.escape).map_err(Failure::solve)?),
+                None => self.options.platform.clone(),
+            };
+            if let Some(name) = stage_context(self.options, file, *index) {
+                all.push((name.to_string(), platform, stage.first, stage.last));
+                continue;
+            }
+            let base = base_name(file, *index, &self.globals).map_err(|e| Failure::parse(&e, &self.source))?;
+            if base != "scratch" && before(file, *index, &base).is_none() {
+                all.push((base, platform.clone(), stage.first, stage.last));
+            }
+            for located in &stage.instructions {
+                for name in sources(&located.instruction) {
+                    let name = expand(&name, &self.globals, file.escape).unwrap_or(name);
+                    if name != "scratch" && file.stage_index(&name).is_none() {
+                        all.push((name, platform.clone(), located.first, located.last));
+                    }
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Tells, once, that the context is sent, and how much of it.
+    pub async fn tell_context(&self) {
+        if !self.instructions().any(|l| takes_context(&l.instruction)) || !self.shared.tells("context") {
+            return;
+        }
+        let vertex: Vertex = self.board.begin("[internal] load build context").await;
+        let mut taken: BTreeSet<String> = BTreeSet::new();
+        for located in self.instructions() {
+            for path in super::copy::context_paths(&located.instruction) {
+                let path = expand(&path, &self.globals, self.file.escape).unwrap_or(path);
+                if let Some(selection) = self.tree.select(&path, false, &[]) {
+                    taken.extend(selection.files.into_iter().map(|f| f.entry.path));
+                }
+            }
+        }
+        let size_of = |path: &String| self.tree.files.get(path).map_or(0, |(e, _)| e.size + 26 + path.len() as u64);
+        let size = crate::view::units::short_size(taken.iter().map(size_of).sum::<u64>().max(2));
+        self.board.note(vertex, &format!("transferring context: {size}")).await;
+        self.board.done(vertex).await;
+    }
+}
+
+/// What `--build-context` says of a name in the Dockerfile: by itself, or as an image's name without `:latest`.
+pub fn named_context<'o>(options: &'o Options, name: &str) -> Option<&'o String> {
+    let lower = name.to_lowercase();
+    options.contexts.get(&lower).or_else(|| {
+        let reference = crate::name::Reference::parse(name).ok()?.with_default_tag();
+        options.contexts.get(reference.familiar().trim_end_matches(":latest"))
+    })
+}
+
+/// The name of a stage that a context stands in for.
+pub fn stage_context<'f>(options: &Options, file: &'f Dockerfile, index: usize) -> Option<&'f str> {
+    file.stages[index].name.as_deref().filter(|name| options.contexts.contains_key(*name))
+}
+
+fn target_of(options: &Options, file: &Dockerfile) -> Result<usize, Failure> {
+    let Some(name) = &options.target else { return Ok(file.stages.len() - 1) };
+    let missing = || {
+        let names = file.stages.iter().filter_map(|s| s.name.as_deref());
+        let near =
+            crate::dockerfile::nearest(name, names).map_or_else(String::new, |n| format!(" (did you mean {n}?)"));
+        Failure::solve(format!("target stage {name:?} could not be found{near}"))
+    };
+    file.stage_index(name).ok_or_else(missing)
+}
+
+/// Notes in the cache that something was sent: the builder keeps it to send less the next time.
+pub fn keep_source<W: World>(ctx: &Ctx<W>, description: &str, size: u64) -> Result<(), Failure> {
+    let record = BuildCacheRecord {
+        description: description.to_string(),
+        kind: "source.local".into(),
+        size,
+        ..new_record(ctx, Digest::of(description.as_bytes()), Vec::new())
+    };
+    Ok(note_use(ctx, record)?)
+}
+
+/// A stage's base with the global arguments in it.
+pub fn base_name(file: &Dockerfile, index: usize, globals: &Vars) -> Result<String, ParseError> {
+    let stage = &file.stages[index];
+    let wrong = |message: String| ParseError::meaning(stage.first, stage.last, message);
+    let name = expand(&stage.base, globals, file.escape).map_err(|e| wrong(e.to_string()))?;
+    if name.is_empty() {
+        return Err(wrong(format!("base name ({}) should not be blank", stage.base)));
+    }
+    Ok(name)
+}
+
+/// The arguments that every build knows.
+fn predefined<W: World>(ctx: &Ctx<W>, options: &Options, file: &Dockerfile) -> Result<Vars, Failure> {
+    let build = Platform::normal("linux", &ctx.world().host().architecture, "");
+    let target = match &options.platform {
+        Some(platform) => Platform::parse(platform).map_err(Failure::solve)?,
+        None => build.clone(),
+    };
+    let mut vars = Vars::new();
+    for (prefix, platform) in [("BUILD", build), ("TARGET", target)] {
+        vars.insert(format!("{prefix}PLATFORM"), platform.to_string());
+        vars.insert(format!("{prefix}OS"), platform.os);
+        vars.insert(format!("{prefix}ARCH"), platform.architecture);
+        vars.insert(format!("{prefix}VARIANT"), platform.variant);
+    }
+    let last = file.stages.last().and_then(|s| s.name.clone());
+    vars.insert("TARGETSTAGE".into(), options.target.clone().or(last).unwrap_or_else(|| "default".into()));
+    Ok(vars)
+}
