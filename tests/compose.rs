@@ -139,3 +139,106 @@ fn attached_until_a_signal() {
         assert!(out.contains(part), "{part:?} is missing in\n{out}");
     }
 }
+
+#[test]
+fn what_would_be_done_is_told_and_not_done() {
+    let (out, _) = script(&format!(
+        "{SHOP}docker compose --dry-run up -d 2>&1; echo left $(docker ps -aq | wc -l) $(docker volume ls -q | wc -l)
+         docker compose --progress json up -d web 2>&1 | grep '\"Container shop-web-1\"'
+         docker compose --dry-run down -v 2>&1; docker compose ps -q | wc -l"
+    ));
+    for part in [
+        " DRY-RUN MODE -  Volume shop_data  Created",
+        " DRY-RUN MODE -  Container shop-db-1  Healthy",
+        " DRY-RUN MODE -  Container shop-web-1  Started",
+        "left 0 0",
+        "{\"id\":\"Container shop-web-1\",\"status\":\"Started\"}",
+        " DRY-RUN MODE -  Network shop_default  Removed",
+        "\n2\n",
+    ] {
+        assert!(out.contains(part), "{part:?} is missing in\n{out}");
+    }
+}
+
+#[test]
+fn changes_are_watched_for() {
+    let (out, _) = script(
+        "mkdir t && cd t && mkdir src hooks && echo one > src/m && printf 'FROM busybox\\nCOPY src /app\\n' > Dockerfile
+         cat > compose.yaml <<'X'
+services:
+  web:
+    build: .
+    command: sh -c 'while true; do cat /app/m; sleep 2; done'
+    develop:
+      watch:
+        - {path: ./src, action: sync, target: /app, ignore: [tmp/]}
+        - {path: ./Dockerfile, action: rebuild}
+        - {path: ./hooks, action: sync+exec, target: /hooks, exec: {command: [cat, /hooks/h]}}
+X
+         docker compose watch > out 2>&1 & P=$!; sleep 6
+         echo two > src/m; mkdir src/tmp; echo x > src/tmp/x; sleep 3; docker compose exec -T web sh -c 'cat /app/m; ls /app'
+         rm src/m; sleep 3; docker compose exec -T web ls -A /app; echo the hook > hooks/h; sleep 3
+         echo three > src/m; echo 'RUN echo built > /b' >> Dockerfile; sleep 15; docker compose exec -T web cat /b /app/m
+         docker image ls -qf dangling=true | wc -l; kill -INT $P; wait $P; echo status $?; cat out",
+    );
+    let steps = [
+        "two\nm\n",
+        "built\nthree\n0\nstatus 130\n",
+        "Watch enabled\nSyncing service \"web\" after 1 changes were detected\n",
+        "the hook\n",
+        "Rebuilding service(s) [\"web\"] after changes were detected...\n",
+        "service(s) [\"web\"] successfully built\n",
+    ];
+    let mut rest = out.as_str();
+    for step in steps {
+        let at = rest.find(step).unwrap_or_else(|| panic!("{step:?} is missing, or too early, in\n{out}"));
+        rest = &rest[at + step.len()..];
+    }
+}
+
+#[test]
+fn a_volume_without_a_name_survives_a_new_container() {
+    let (out, _) = script(
+        "mkdir t && cd t
+         printf 'services:\\n  a: {image: busybox, command: sleep 99, volumes: [/d], stop_grace_period: 1s}\\n' > compose.yaml
+         docker compose up -d 2>/dev/null; docker compose exec -T a sh -c 'echo kept > /d/f'
+         docker compose up -d --force-recreate 2>/dev/null; docker compose exec -T a cat /d/f
+         docker compose up -d --force-recreate -V 2>/dev/null; docker compose exec -T a ls -A /d; echo end",
+    );
+    assert!(out.ends_with("kept\nend\n"), "{out}");
+}
+
+#[test]
+fn later_files_reset_and_override() {
+    let (out, _) = script(
+        "mkdir t && cd t
+         printf 'services:\\n  a: {image: x, ports: [\"80:80\"], command: one, environment: {A: 1, B: 2}, cap_add: [X]}\\n' > compose.yaml
+         printf 'services:\\n  a:\\n    ports: !override [\"81:80\"]\\n    environment: !reset {}\\n    cap_add: !reset null\\n' > compose.override.yaml
+         docker compose config",
+    );
+    assert!(out.contains("published: \"81\"") && !out.contains("published: \"80\""), "{out}");
+    assert!(!out.contains("environment") && !out.contains("cap_add") && out.contains("- one"), "{out}");
+}
+
+#[test]
+fn hooks_run_and_the_end_of_one_ends_all() {
+    let (out, _) = script(
+        "mkdir t && cd t && cat > compose.yaml <<'X'
+services:
+  a:
+    image: busybox
+    command: sh -c 'sleep 2; exit 3'
+    post_start: [{command: [echo, begun]}]
+  b: {image: busybox, command: sleep 99, stop_grace_period: 1s, attach: false}
+X
+         docker compose up --quiet-pull --abort-on-container-exit 2>&1; echo status $?",
+    );
+    let steps =
+        ["Attaching to a-1\n", "a-1 ->  | begun\n", "a-1 exited with code 3\n", "Aborting on container exit...\n"];
+    let mut rest = out.as_str();
+    for step in steps {
+        let at = rest.find(step).unwrap_or_else(|| panic!("{step:?} is missing, or too early, in\n{out}"));
+        rest = &rest[at + step.len()..];
+    }
+    assert!(rest.contains("b-1  Stopped") && rest.ends_with("status 3\n"), "{out}");
+}

@@ -61,6 +61,18 @@ pub fn parse_env_file(
     Ok(known)
 }
 
+/// The variables of a file whose values are taken as they stand (`format: raw`).
+pub fn parse_raw(contents: &str, outside: &dyn Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
+    let mut known = BTreeMap::new();
+    for line in contents.lines().map(str::trim_start).filter(|l| !l.is_empty() && !l.starts_with('#')) {
+        match line.split_once('=') {
+            Some((name, value)) => drop(known.insert(name.to_string(), value.to_string())),
+            None => known.extend(outside(line.trim()).map(|value| (line.trim().to_string(), value))),
+        }
+    }
+    known
+}
+
 /// A quoted value: its text, whether variables are put in, and how many bytes it took.
 fn quoted(text: &str, quote: char) -> Option<(String, bool, usize)> {
     let mut value = String::new();

@@ -1,60 +1,9 @@
 //! A project as `docker compose config` prints it, and the hash by which a changed service is noticed.
 
-use super::schema::{BUILD, FILE, HEALTHCHECK, NETWORK, SERVICE, Shape, VOLUME};
+use super::schema::{FILE, NETWORK, SERVICE, Shape, Table, VOLUME};
 use super::{Project, text};
 use crate::name::Digest;
 use serde_json::{Map, Value, json};
-
-/// Attributes of inner parts, in the order of Compose's own structures; by the attribute that holds them.
-const INNER: &[(&str, &[&str])] = &[
-    ("ports", &["name", "mode", "host_ip", "target", "published", "protocol", "app_protocol"]),
-    ("volumes", &["type", "source", "target", "read_only", "consistency", "bind", "volume", "tmpfs", "image"]),
-    ("secrets", &["source", "target", "uid", "gid", "mode"]),
-    ("configs", &["source", "target", "uid", "gid", "mode"]),
-    ("devices", &["source", "target", "permissions"]),
-    (
-        "deploy",
-        &[
-            "mode",
-            "replicas",
-            "labels",
-            "update_config",
-            "rollback_config",
-            "resources",
-            "restart_policy",
-            "placement",
-            "endpoint_mode",
-        ],
-    ),
-    ("resources", &["limits", "reservations"]),
-    ("limits", &["cpus", "memory", "pids", "devices", "generic_resources"]),
-    ("reservations", &["cpus", "memory", "pids", "devices", "generic_resources"]),
-    ("restart_policy", &["condition", "delay", "max_attempts", "window"]),
-    ("logging", &["driver", "options"]),
-    ("bind", &["selinux", "propagation", "create_host_path", "recursive"]),
-    ("ipam", &["driver", "config"]),
-    ("config", &["subnet", "gateway", "ip_range", "aux_addresses"]),
-];
-
-/// Parts of services and networks by name: a name, then attributes in this order.
-const NAMED: &[(&str, &[&str])] = &[
-    ("depends_on", &["condition", "restart", "required"]),
-    (
-        "networks",
-        &[
-            "priority",
-            "gw_priority",
-            "aliases",
-            "interface_name",
-            "ipv4_address",
-            "ipv6_address",
-            "link_local_ips",
-            "mac_address",
-            "driver_opts",
-        ],
-    ),
-    ("ulimits", &["soft", "hard"]),
-];
 
 /// The whole project as JSON, with an indent of two.
 pub fn json(project: &Project) -> String {
@@ -81,7 +30,7 @@ pub fn hash(service: &Map<String, Value>) -> String {
     if let Some(Value::Object(deploy)) = known.get_mut("deploy") {
         deploy.remove("replicas");
     }
-    let mut value = ordered_map(&known, SERVICE);
+    let mut value = ordered(&known, SERVICE);
     value.sort_all_objects();
     Digest::of(value.to_string().as_bytes()).hex()
 }
@@ -90,7 +39,7 @@ pub fn hash(service: &Map<String, Value>) -> String {
 fn model(project: &Project) -> Map<String, Value> {
     let mut top = Map::new();
     top.insert("name".into(), project.name.clone().into());
-    let services = project.services.iter().map(|(name, s)| (name.clone(), ordered_map(s, SERVICE)));
+    let services = project.services.iter().map(|(name, s)| (name.clone(), ordered(s, SERVICE)));
     top.insert("services".into(), Value::Object(services.collect()));
     for (key, part, table) in [
         ("networks", &project.networks, NETWORK),
@@ -102,7 +51,7 @@ fn model(project: &Project) -> Map<String, Value> {
             continue;
         }
         let items = part.iter().map(|(name, item)| {
-            let item = item.as_object().map_or(Value::Null, |item| ordered_map(item, table));
+            let item = item.as_object().map_or(Value::Null, |item| ordered(item, table));
             (name.clone(), item)
         });
         top.insert(key.into(), Value::Object(items.collect()));
@@ -111,43 +60,52 @@ fn model(project: &Project) -> Map<String, Value> {
     top
 }
 
-fn ordered_map(map: &Map<String, Value>, table: &[(&str, Shape)]) -> Value {
-    let names: Vec<&str> = table.iter().map(|(name, _)| *name).collect();
-    by_names(map, &names)
-}
-
-/// The map with its keys in the order of `names`, then the rest by name.
-fn by_names(map: &Map<String, Value>, names: &[&str]) -> Value {
+/// The map with its keys in the table's order, then the rest by name; without what says nothing.
+fn ordered(map: &Map<String, Value>, table: Table) -> Value {
+    let place = |key: &String| table.iter().position(|(name, _)| name == key).unwrap_or(usize::MAX);
     let mut keys: Vec<&String> = map.keys().collect();
-    keys.sort_by_key(|key| (names.iter().position(|n| n == key).unwrap_or(usize::MAX), (*key).clone()));
-    Value::Object(keys.into_iter().map(|key| (key.clone(), inner(key, &map[key]))).collect())
+    keys.sort_by_key(|key| (place(key), (*key).clone()));
+    let items = keys.into_iter().filter_map(|key| {
+        let shape = table.get(place(key)).map_or(Shape::Any, |(_, shape)| *shape);
+        let value = arranged(shape, &map[key]);
+        (!silent(key, shape, &value)).then(|| (key.clone(), value))
+    });
+    Value::Object(items.collect())
 }
 
-fn inner(key: &str, value: &Value) -> Value {
-    let table = |tables: &[(&str, &'static [&'static str])]| tables.iter().find(|(k, _)| *k == key).map(|(_, t)| *t);
+/// Whether a value is what its attribute has anyway.
+fn silent(key: &str, shape: Shape, value: &Value) -> bool {
     match value {
-        Value::Object(map) => match (key, table(NAMED), table(INNER)) {
-            ("build", _, _) => ordered_map(map, BUILD),
-            ("healthcheck", _, _) => ordered_map(map, HEALTHCHECK),
-            (_, Some(names), _) => {
-                let mut sorted: Vec<(&String, &Value)> = map.iter().collect();
-                sorted.sort_by_key(|(name, _)| *name);
-                let items = sorted.into_iter().map(|(name, item)| {
-                    let item = item.as_object().map_or(item.clone(), |item| by_names(item, names));
-                    (name.clone(), item)
-                });
-                Value::Object(items.collect())
-            }
-            (_, None, names) => by_names(map, names.unwrap_or(&[])),
-        },
-        Value::Array(items) => items
-            .iter()
-            .map(|item| match item {
-                Value::Object(item) => by_names(item, table(INNER).unwrap_or(&[])),
-                other => other.clone(),
-            })
-            .collect(),
-        other => other.clone(),
+        Value::Bool(false) => {
+            shape == Shape::Bool && !matches!(key, "init" | "attach" | "required" | "enable_ipv4" | "enable_ipv6")
+        }
+        Value::Array(items) => items.is_empty() && !matches!(shape, Shape::Command | Shape::Any),
+        Value::Object(map) => {
+            map.is_empty() && matches!(shape, Shape::Pairs | Shape::Map | Shape::Named(_) | Shape::Limits(_))
+        }
+        _ => false,
+    }
+}
+
+fn arranged(shape: Shape, value: &Value) -> Value {
+    match (shape, value) {
+        (Shape::Part(table) | Shape::PartOrText(table), Value::Object(map)) => ordered(map, table),
+        (Shape::Parts(table) | Shape::PartsOrTexts(table) | Shape::Ports(table), Value::Array(items)) => {
+            items.iter().map(|item| item.as_object().map_or_else(|| item.clone(), |map| ordered(map, table))).collect()
+        }
+        (Shape::Named(table) | Shape::Limits(table), Value::Object(map)) => {
+            let mut sorted: Vec<(&String, &Value)> = map.iter().collect();
+            sorted.sort_by_key(|(name, _)| *name);
+            let items = sorted.into_iter().map(|(name, item)| {
+                (name.clone(), item.as_object().map_or_else(|| item.clone(), |map| ordered(map, table)))
+            });
+            Value::Object(items.collect())
+        }
+        (_, other) => {
+            let mut other = other.clone();
+            other.sort_all_objects();
+            other
+        }
     }
 }
 

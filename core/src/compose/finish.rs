@@ -33,6 +33,7 @@ pub(super) fn finish(
             project.disabled.insert(name, service);
         }
     }
+    check_parts(project)?;
     project.extensions = model.into_iter().filter(|(key, _)| key.starts_with("x-")).collect();
     for service in project.services.values_mut() {
         environment(service, request, lookup)?;
@@ -63,8 +64,13 @@ fn environment(
         let path = super::load::absolute(&request.directory, &path);
         match wanted(request, &path)? {
             Some(bytes) => {
-                let lines = dotenv::parse_env_file(&String::from_utf8_lossy(bytes), lookup)
-                    .map_err(|e| format!("failed to read {path}: {e}"))?;
+                let text = String::from_utf8_lossy(bytes);
+                let lines = match file.get("format").map(super::text).as_deref() {
+                    None | Some("") => dotenv::parse_env_file(&text, lookup),
+                    Some("raw") => Ok(dotenv::parse_raw(&text, lookup)),
+                    Some(other) => return Err(format!("unsupported env_file format {other:?}").into()),
+                };
+                let lines = lines.map_err(|e| format!("failed to read {path}: {e}"))?;
                 all.extend(lines.into_iter().map(|(k, v)| (k, Value::from(v))));
             }
             None if file.get("required") != Some(&Value::Bool(false)) => {
@@ -87,6 +93,29 @@ fn environment(
         for (name, value) in args.iter_mut().filter(|(_, v)| v.is_null()) {
             *value = lookup(name).map_or(Value::Null, Value::from);
         }
+        args.retain(|_, value| !value.is_null());
+    }
+    label_files(service, request)
+}
+
+/// `label_file`: labels below those of the service itself.
+fn label_files(service: &mut Map<String, Value>, request: &Request) -> Result<(), LoadError> {
+    let mut all = Map::new();
+    for path in texts(service.remove("label_file").as_ref()) {
+        let path = super::load::absolute(&request.directory, &path);
+        let Some(bytes) = wanted(request, &path)? else {
+            return Err(format!("label file {path} not found: stat {path}: no such file or directory").into());
+        };
+        let lines = dotenv::parse_env_file(&String::from_utf8_lossy(bytes), &|_| None)
+            .map_err(|e| format!("failed to read {path}: {e}"))?;
+        all.extend(lines.into_iter().map(|(k, v)| (k, Value::from(v))));
+    }
+    if !all.is_empty() {
+        if let Some(Value::Object(own)) = service.remove("labels") {
+            all.extend(own);
+        }
+        all.sort_keys();
+        service.insert("labels".into(), Value::Object(all));
     }
     Ok(())
 }
@@ -112,6 +141,9 @@ fn defaults(service: &mut Map<String, Value>, normalize: bool) {
     }
     if !normalize {
         return;
+    }
+    if service.get("pull_policy").is_some_and(|p| p == "if_not_present") {
+        service.insert("pull_policy".into(), "missing".into());
     }
     let no_networks = service.get("networks").and_then(Value::as_object).is_none_or(Map::is_empty);
     if no_networks && !service.contains_key("network_mode") && !service.contains_key("provider") {
@@ -189,6 +221,7 @@ fn check(project: &Project) -> Result<(), String> {
         if !has("build") && !has("image") && !has("provider") {
             return invalid("has neither an image nor a build context specified".into());
         }
+        check_build(project, name, service)?;
         let networks = service.get("networks").and_then(Value::as_object);
         if has("network_mode") && networks.is_some_and(|n| !n.is_empty()) {
             return Err(format!(
@@ -199,6 +232,10 @@ fn check(project: &Project) -> Result<(), String> {
             if !project.networks.contains_key(network) {
                 return invalid(format!("refers to undefined network {network}"));
             }
+        }
+        let test = texts(service.get("healthcheck").and_then(|h| h.get("test")));
+        if test.first().is_some_and(|word| !matches!(word.as_str(), "CMD" | "CMD-SHELL" | "NONE")) {
+            return Err("healthcheck.test must start either by \"CMD\", \"CMD-SHELL\" or \"NONE\"".into());
         }
         for (other, how) in service.get("depends_on").and_then(Value::as_object).into_iter().flatten() {
             let optional = how.get("required") == Some(&Value::Bool(false));
@@ -221,19 +258,119 @@ fn check(project: &Project) -> Result<(), String> {
                 }
             }
         }
-        let replicas = service.get("deploy").and_then(|d| d.get("replicas")).and_then(Value::as_i64);
-        let scale = service.get("scale").and_then(Value::as_i64);
-        if let (Some(scale), Some(replicas)) = (scale, replicas)
-            && scale != replicas
+        check_scale(name, service)?;
+        check_twice(name, service)?;
+        for rule in service.get("develop").and_then(|d| d.get("watch")).and_then(Value::as_array).into_iter().flatten()
         {
+            let action = rule.get("action").map(text).unwrap_or_default();
+            if rule.get("target").is_none() && !matches!(action.as_str(), "rebuild" | "restart") {
+                return Err(format!(
+                    "services.{name}.develop.watch: target is required for non-rebuild actions: invalid compose project"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_build(project: &Project, name: &str, service: &Map<String, Value>) -> Result<(), String> {
+    let Some(build) = service.get("build") else { return Ok(()) };
+    if build.get("dockerfile_inline").is_some() && build.get("dockerfile").is_some() {
+        return Err(format!(
+            "service {name:?} declares mutualy exclusive dockerfile and dockerfile_inline: invalid compose project"
+        ));
+    }
+    for secret in build.get("secrets").and_then(Value::as_array).into_iter().flatten() {
+        let source = secret.get("source").map(text).unwrap_or_default();
+        if !project.secrets.contains_key(&source) {
+            return Err(format!("service {name:?} refers to undefined build secret {source}: invalid compose project"));
+        }
+    }
+    Ok(())
+}
+
+/// How many there are to be, and limits that are said twice.
+fn check_scale(name: &str, service: &Map<String, Value>) -> Result<(), String> {
+    let deploy = service.get("deploy");
+    let replicas = deploy.and_then(|d| d.get("replicas")).and_then(Value::as_i64);
+    let scale = service.get("scale").and_then(Value::as_i64);
+    if let (Some(scale), Some(replicas)) = (scale, replicas)
+        && scale != replicas
+    {
+        return Err(format!(
+            "services.{name}: can't set distinct values on 'scale' and 'deploy.replicas': invalid compose project"
+        ));
+    }
+    for (key, count) in [("scale", scale), ("deploy.replicas", replicas)] {
+        if count.is_some_and(|n| n < 0) {
+            return Err(format!("services.{name}.{key}: must be greater than or equal to 0"));
+        }
+    }
+    for (own, part, key) in [
+        ("cpus", "limits", "cpus"),
+        ("mem_limit", "limits", "memory"),
+        ("mem_reservation", "reservations", "memory"),
+        ("pids_limit", "limits", "pids"),
+    ] {
+        let other = deploy.and_then(|d| d.get("resources")).and_then(|r| r.get(part));
+        let (Some(one), Some(other)) = (service.get(own), other) else { continue };
+        if other.get(key).and_then(|v| text(v).parse::<f64>().ok()) != text(one).parse::<f64>().ok() {
             return Err(format!(
-                "services.{name}: can't set distinct values on 'scale' and 'deploy.replicas': invalid compose project"
+                "services.{name}: can't set distinct values on '{own}' and 'deploy.resources.{part}.{key}': invalid compose project"
             ));
         }
-        if has("container_name") && scale.or(replicas).is_some_and(|n| n > 1) {
-            return Err(format!(
-                "services.{name}: can't set container_name and scale together: invalid compose project"
-            ));
+    }
+    if service.contains_key("container_name") && scale.or(replicas).is_some_and(|n| n > 1) {
+        // The two names change places in Compose's own words.
+        let attribute = if scale.is_some() { "scale" } else { "deploy.replicas" };
+        return Err(format!(
+            "services.{attribute}: can't set container_name and {name} as container name must be unique: invalid compose project"
+        ));
+    }
+    Ok(())
+}
+
+/// One place can't be mounted twice.
+fn check_twice(name: &str, service: &Map<String, Value>) -> Result<(), String> {
+    let tmpfs = texts(service.get("tmpfs")).into_iter().map(|t| t.split(':').next().unwrap_or("").to_string());
+    let mut places: Vec<(String, String)> =
+        tmpfs.enumerate().map(|(at, path)| (path, format!("services.{name}.tmpfs[{at}]"))).collect();
+    let volumes = service.get("volumes").and_then(Value::as_array).into_iter().flatten();
+    let volumes = volumes.map(|v| v.get("target").map(text).unwrap_or_default());
+    places.extend(volumes.enumerate().map(|(at, path)| (path, format!("services.{name}.volumes[{at}]"))));
+    for (at, (path, place)) in places.iter().enumerate() {
+        if let Some((_, earlier)) = places[..at].iter().find(|(other, _)| other == path) {
+            return Err(format!("{place}: target {path} already mounted as {earlier}"));
+        }
+    }
+    Ok(())
+}
+
+/// What excludes each other in networks, volumes, secrets and configs.
+fn check_parts(project: &Project) -> Result<(), String> {
+    for (name, volume) in &project.volumes {
+        if volume.get("external") == Some(&Value::Bool(true)) {
+            let other = volume.as_object().into_iter().flatten().map(|(key, _)| key);
+            if let Some(key) =
+                other.into_iter().find(|key| !matches!(key.as_str(), "name" | "external") && !key.starts_with("x-"))
+            {
+                return Err(format!("volumes.{name}: conflicting parameters \"external\" and {key:?} specified"));
+            }
+        }
+    }
+    let kinds: [(&str, _, &[&str]); 2] = [
+        ("secrets", &project.secrets, &["file", "environment"]),
+        ("configs", &project.configs, &["file", "environment", "content"]),
+    ];
+    for (kind, items, keys) in kinds {
+        for (name, item) in items {
+            let count = keys.iter().filter(|key| item.get(**key).is_some()).count();
+            if count > 1 {
+                return Err(format!("{kind}.{name}: {} attributes are mutually exclusive", keys.join("|")));
+            }
+            if count == 0 && item.get("driver").is_none() && item.get("external").is_none() {
+                return Err(format!("{kind}.{name}: one of {} must be set", keys.join("|")));
+            }
         }
     }
     Ok(())

@@ -1,9 +1,10 @@
 //! From the files of an application to its project.
 
 use super::finish::finish;
-use super::merge::merge;
+use super::merge::{merge, take_away};
+use super::read::{self, Place};
 use super::template::{TemplateError, Variables};
-use super::{Project, dotenv, normal, schema, short, text, texts};
+use super::{Project, dotenv, normal, short, text, texts, validate};
 use cutaway_userland::sorted::{Map as BTreeMap, Set as BTreeSet};
 use serde_json::{Map, Value};
 
@@ -63,10 +64,11 @@ pub fn load(request: &Request) -> Result<Project, LoadError> {
     // The name comes before all else, because the files may use it.
     let mut name = request.name.clone().or_else(|| lookup("COMPOSE_PROJECT_NAME").filter(|n| !n.is_empty()));
     for path in &request.files {
-        let top = reader.parse(path)?;
-        if let Some(own) = top.get("name").filter(|_| request.name.is_none()) {
-            let variables = Variables::new(&lookup);
-            name = Some(variables.fill(&text(own)).map_err(|e| wrong("name", &e))?);
+        for (top, _) in reader.parse(path)? {
+            if let Some(own) = top.get("name").filter(|_| request.name.is_none()) {
+                let variables = Variables::new(&lookup);
+                name = Some(variables.fill(&text(own)).map_err(|e| wrong("name", &e))?);
+            }
         }
     }
     let name = match name {
@@ -81,8 +83,9 @@ pub fn load(request: &Request) -> Result<Project, LoadError> {
         |variable: &str| if variable == "COMPOSE_PROJECT_NAME" { Some(name.clone()) } else { lookup(variable) };
     let variables = Variables::new(&with_name);
     for path in &request.files {
-        let top = reader.file(path, &request.directory, &variables, &mut warnings, &mut Vec::new())?;
-        merge(&mut model, Value::Object(top), &[]);
+        let (top, cleared) = reader.file(path, &request.directory, &variables, &mut warnings, &mut Vec::new())?;
+        take_away(&mut model, &cleared);
+        merge(&mut model, top, &[]);
     }
     if model.as_object().is_none_or(Map::is_empty) {
         return Err(format!("empty compose file: {first}").into());
@@ -171,11 +174,15 @@ fn wrong(path: &str, error: &TemplateError) -> String {
 }
 
 /// Where a service stands: those beside it, and its file.
-struct Place<'a> {
+struct Beside<'a> {
     services: &'a Map<String, Value>,
     path: &'a str,
     folder: &'a str,
+    cleared: &'a [Place],
 }
+
+/// What a file says, and what it clears of what others said before.
+type Top = (Map<String, Value>, Vec<Place>);
 
 struct Reader<'a> {
     request: &'a Request<'a>,
@@ -183,37 +190,42 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// A file as generic values.
-    fn parse(&self, path: &str) -> Result<Map<String, Value>, LoadError> {
+    /// A file's documents as generic values.
+    fn parse(&self, path: &str) -> Result<Vec<Top>, LoadError> {
         let Some(bytes) = wanted(self.request, path)? else {
             return Err(format!("open {path}: no such file or directory").into());
         };
         let Ok(text) = std::str::from_utf8(bytes) else {
             return Err(format!("failed to parse {path}: yaml: invalid leading UTF-8 octet").into());
         };
-        let value: Value = serde_saphyr::from_str_with_options(text, serde_saphyr::options! { strict_booleans: true })
-            .map_err(|e| syntax(path, &e))?;
-        match value {
-            Value::Object(map) => Ok(map),
-            Value::Null => Err("empty compose file".to_string().into()),
-            _ => Err("top-level object must be a mapping".to_string().into()),
+        let documents = read::read(text).map_err(|e| format!("failed to parse {path}: {e}"))?;
+        let mut tops = Vec::new();
+        for document in documents {
+            match document.value {
+                Value::Object(map) => tops.push((map, document.cleared)),
+                Value::Null => {}
+                _ => return Err("top-level object must be a mapping".to_string().into()),
+            }
         }
+        if tops.is_empty() { Err("empty compose file".to_string().into()) } else { Ok(tops) }
     }
 
     /// A file with its variables put in, checked, in canonical form.
-    fn canonical(&self, path: &str, folder: &str, variables: &Variables) -> Result<Map<String, Value>, LoadError> {
-        let mut top = self.parse(path)?;
-        if self.request.interpolate {
-            for (key, value) in &mut top {
-                fill(value, key, variables)?;
+    fn canonical(&self, path: &str, folder: &str, variables: &Variables) -> Result<Vec<Top>, LoadError> {
+        let mut tops = self.parse(path)?;
+        for (top, _) in &mut tops {
+            if self.request.interpolate {
+                for (key, value) in &mut *top {
+                    fill(value, key, variables)?;
+                }
+            }
+            validate::check(top).map_err(|e| format!("validating {path}: {e}"))?;
+            normal::file(top)?;
+            if self.request.resolve_paths {
+                self.resolve_paths(top, folder);
             }
         }
-        schema::check(&top).map_err(|e| format!("validating {path}: {e}"))?;
-        normal::file(&mut top)?;
-        if self.request.resolve_paths {
-            self.resolve_paths(&mut top, folder);
-        }
-        Ok(top)
+        Ok(tops)
     }
 
     /// A file in canonical form, with what it includes and what its services extend.
@@ -224,30 +236,30 @@ impl Reader<'_> {
         variables: &Variables,
         warnings: &mut Vec<String>,
         seen: &mut Vec<String>,
-    ) -> Result<Map<String, Value>, LoadError> {
-        let mut top = self.canonical(path, folder, variables)?;
+    ) -> Result<(Value, Vec<Place>), LoadError> {
+        let tops = self.canonical(path, folder, variables)?;
         if seen.iter().any(|s| s == path) {
             seen.push(path.to_string());
             return Err(format!("include cycle detected:\n{}", seen.join("\n include ")).into());
         }
         seen.push(path.to_string());
-        if top.remove("version").is_some() {
-            warnings.push(format!(
-                "{path}: the attribute `version` is obsolete, it will be ignored, please remove it to avoid potential confusion"
-            ));
-        }
-        self.extend_services(&mut top, path, folder, variables)?;
-        let mut whole = Value::Object(Map::new());
-        if let Some(includes) = top.remove("include") {
-            for include in includes.as_array().into_iter().flatten() {
-                let included = self.include(include, folder, warnings, seen)?;
-                merge(&mut whole, Value::Object(included), &[]);
+        let (mut whole, mut all_cleared) = (Value::Object(Map::new()), Vec::new());
+        for (mut top, cleared) in tops {
+            if top.remove("version").is_some() {
+                warnings.push(format!(
+                    "{path}: the attribute `version` is obsolete, it will be ignored, please remove it to avoid potential confusion"
+                ));
             }
+            self.extend_services(&mut top, path, folder, variables, &cleared)?;
+            for include in top.remove("include").and_then(|i| i.as_array().cloned()).into_iter().flatten() {
+                import(&mut top, self.include(&include, folder, warnings, seen)?)?;
+            }
+            take_away(&mut whole, &cleared);
+            merge(&mut whole, Value::Object(top), &[]);
+            all_cleared.extend(cleared);
         }
         seen.pop();
-        merge(&mut whole, Value::Object(top), &[]);
-        let Value::Object(whole) = whole else { unreachable!("it was made as a map") };
-        Ok(whole)
+        Ok((whole, all_cleared))
     }
 
     fn include(
@@ -256,7 +268,7 @@ impl Reader<'_> {
         folder: &str,
         warnings: &mut Vec<String>,
         seen: &mut Vec<String>,
-    ) -> Result<Map<String, Value>, LoadError> {
+    ) -> Result<Value, LoadError> {
         let list = |value: &Value| if value.is_array() { texts(Some(value)) } else { vec![text(value)] };
         let paths = match include {
             Value::Object(map) => map.get("path").map(list).unwrap_or_default(),
@@ -287,14 +299,13 @@ impl Reader<'_> {
         let variables = Variables::new(&lookup);
         let mut whole = Value::Object(Map::new());
         for path in &paths {
-            let mut top = self.file(&absolute(folder, path), &inner, &variables, warnings, seen)?;
-            top.remove("name");
-            merge(&mut whole, Value::Object(top), &[]);
+            let (top, cleared) = self.file(&absolute(folder, path), &inner, &variables, warnings, seen)?;
+            take_away(&mut whole, &cleared);
+            merge(&mut whole, top, &[]);
         }
         for unset in variables.unset.borrow().iter() {
             warnings.push(format!("The {unset:?} variable is not set. Defaulting to a blank string."));
         }
-        let Value::Object(whole) = whole else { unreachable!("it was made as a map") };
         Ok(whole)
     }
 
@@ -304,9 +315,10 @@ impl Reader<'_> {
         path: &str,
         folder: &str,
         variables: &Variables,
+        cleared: &[Place],
     ) -> Result<(), LoadError> {
         let Some(Value::Object(services)) = top.get("services").cloned() else { return Ok(()) };
-        let place = Place { services: &services, path, folder };
+        let place = Beside { services: &services, path, folder, cleared };
         let mut done = Map::new();
         for name in services.keys() {
             done.insert(name.clone(), self.extended(&place, name, variables, &mut BTreeSet::new())?);
@@ -318,7 +330,7 @@ impl Reader<'_> {
     /// A service on top of what it extends.
     fn extended(
         &self,
-        place: &Place,
+        place: &Beside,
         name: &str,
         variables: &Variables,
         seen: &mut BTreeSet<(String, String)>,
@@ -344,13 +356,16 @@ impl Reader<'_> {
             Some(file) => {
                 let file = absolute(place.folder, &file);
                 let folder = folder_of(&file);
-                let top = self.canonical(&file, &folder, variables)?;
-                let Some(Value::Object(services)) = top.get("services").filter(|s| s.get(&base).is_some()) else {
-                    return Err(missing(&file));
-                };
-                self.extended(&Place { services, path: &file, folder: &folder }, &base, variables, seen)?
+                let tops = self.canonical(&file, &folder, variables)?;
+                let holds = |(top, _): &&Top| top.get("services").is_some_and(|s| s.get(&base).is_some());
+                let Some((top, cleared)) = tops.iter().find(holds) else { return Err(missing(&file)) };
+                let Some(Value::Object(services)) = top.get("services") else { return Err(missing(&file)) };
+                self.extended(&Beside { services, path: &file, folder: &folder, cleared }, &base, variables, seen)?
             }
         };
+        let own = |place: &&Place| place.len() > 2 && place[0] == "services" && place[1] == name;
+        let cleared: Vec<Place> = place.cleared.iter().filter(own).map(|p| p[2..].to_vec()).collect();
+        take_away(&mut below, &cleared);
         merge(&mut below, service, &["services", name]);
         Ok(below)
     }
@@ -375,6 +390,13 @@ impl Reader<'_> {
                         resolve(source);
                     }
                 }
+                let rules = service.get_mut("develop").and_then(|d| d.get_mut("watch")).and_then(Value::as_array_mut);
+                for path in rules.into_iter().flatten().filter_map(|rule| rule.get_mut("path")) {
+                    resolve(path);
+                }
+                for path in service.get_mut("label_file").and_then(Value::as_array_mut).into_iter().flatten() {
+                    resolve(path);
+                }
                 for file in service.get_mut("env_file").and_then(Value::as_array_mut).into_iter().flatten() {
                     if let Some(path) = file.get_mut("path") {
                         resolve(path);
@@ -387,6 +409,14 @@ impl Reader<'_> {
                 }
             }
         }
+        for item in top.get_mut("volumes").and_then(Value::as_object_mut).into_iter().flatten().map(|(_, v)| v) {
+            let Some(options) = item.get_mut("driver_opts") else { continue };
+            if options.get("o").map(text).is_some_and(|o| o.split(',').any(|o| o == "bind"))
+                && let Some(device) = options.get_mut("device")
+            {
+                resolve(device);
+            }
+        }
         for part in ["secrets", "configs"] {
             for item in top.get_mut(part).and_then(Value::as_object_mut).into_iter().flatten().map(|(_, v)| v) {
                 if let Some(file) = item.get_mut("file") {
@@ -397,21 +427,21 @@ impl Reader<'_> {
     }
 }
 
-/// A fault of YAML's grammar, on one line.
-fn syntax(path: &str, error: &serde_saphyr::Error) -> String {
-    let told = error.to_string();
-    let what = told.lines().next().unwrap_or("").trim_start_matches("error: ");
-    // The library goes on with advice to programmers.
-    let what = what.split(", set ").next().unwrap_or(what);
-    let what = match what.split_once(": ") {
-        Some((place, rest)) if place.starts_with("line ") => rest,
-        _ => what,
-    };
-    let place = error.location().map_or(String::new(), |at| format!("line {}: ", at.line()));
-    match what.strip_prefix("duplicate mapping key: ") {
-        Some(key) => format!("failed to parse {path}: yaml: {place}mapping key {key:?} already defined"),
-        None => format!("failed to parse {path}: yaml: {place}{what}"),
+/// Puts what a file includes beside what it says itself.
+fn import(top: &mut Map<String, Value>, included: Value) -> Result<(), String> {
+    for part in ["services", "volumes", "networks", "secrets", "configs", "models"] {
+        let Some(Value::Object(items)) = included.get(part) else { continue };
+        let own = top.entry(part).or_insert(Value::Object(Map::new()));
+        for (name, item) in items {
+            match own.get(name) {
+                Some(other) if other != item => {
+                    return Err(format!("{part}.{name} conflicts with imported resource"));
+                }
+                _ => own[name.as_str()] = item.clone(),
+            }
+        }
     }
+    Ok(())
 }
 
 fn fill(value: &mut Value, path: &str, variables: &Variables) -> Result<(), LoadError> {

@@ -12,14 +12,17 @@ mod load;
 mod merge;
 mod normal;
 mod order;
+mod read;
 mod schema;
 mod short;
 mod template;
+mod validate;
 mod words;
 
 pub use dotenv::parse_env_file;
 pub use emit::{hash, json, yaml};
 pub use load::{Contents, LoadError, Request, load, project_name};
+pub use normal::duration;
 pub use order::{dependencies, order};
 pub use words::split as split_words;
 

@@ -1,7 +1,7 @@
 //! Short forms to the canonical form, one attribute at a time. What is still missing then (defaults, names,
 //! values from the environment) is the business of `finish`.
 
-use super::schema::{BUILD, FILE, HEALTHCHECK, NETWORK, SERVICE, Shape, VOLUME};
+use super::schema::{PARTS, Shape, Table};
 use super::{short, split_words, text, texts};
 use crate::container::spec::{parse_bool, parse_bytes, parse_duration};
 use serde_json::{Map, Value, json};
@@ -11,9 +11,7 @@ use serde_json::{Map, Value, json};
 /// # Errors
 /// What can't be read and where, in Compose's words.
 pub fn file(top: &mut Map<String, Value>) -> Result<(), String> {
-    for (part, table) in
-        [("services", SERVICE), ("networks", NETWORK), ("volumes", VOLUME), ("secrets", FILE), ("configs", FILE)]
-    {
+    for (part, table) in PARTS {
         let Some(Value::Object(items)) = top.get_mut(part) else { continue };
         for (name, item) in items {
             let path = format!("{part}.{name}");
@@ -31,17 +29,16 @@ pub fn file(top: &mut Map<String, Value>) -> Result<(), String> {
     Ok(())
 }
 
-fn attributes(map: &mut Map<String, Value>, table: &[(&str, Shape)], path: &str) -> Result<(), String> {
+fn attributes(map: &mut Map<String, Value>, table: Table, path: &str) -> Result<(), String> {
     for (key, value) in map.iter_mut() {
         if let Some((_, shape)) = table.iter().find(|(name, _)| name == key) {
             let old = value.take();
             *value = shaped(*shape, old, &format!("{path}.{key}"))?;
         }
     }
-    let wordy = [Shape::Command, Shape::MapOrNames];
     map.retain(|key, value| {
         !value.is_null()
-            || table.iter().any(|(name, shape)| name == key && wordy.contains(shape))
+            || table.iter().any(|(name, shape)| name == key && matches!(shape, Shape::Command | Shape::Named(_)))
             || key.starts_with("x-")
     });
     Ok(())
@@ -68,13 +65,29 @@ fn shaped(shape: Shape, value: Value, path: &str) -> Result<Value, String> {
         (Shape::Duration, Value::String(word)) => duration(&word)?.into(),
         (Shape::TextOrList, value @ Value::String(_)) => json!([value]),
         (Shape::Command, Value::String(line)) => split_words(&line)?.into(),
-        (Shape::Command | Shape::List | Shape::TextOrList, Value::Array(items)) => {
+        (Shape::Command | Shape::List | Shape::Values | Shape::TextOrList, Value::Array(items)) => {
             items.into_iter().map(|i| if i.is_object() || i.is_array() { i } else { text(&i).into() }).collect()
         }
         (Shape::Pairs, value) => pairs(value, path.ends_with(".environment") || path.ends_with(".args")),
         (Shape::Hosts, value) => hosts(value),
-        (Shape::MapOrNames, Value::Array(names)) => {
+        (Shape::Named(_), Value::Array(names)) => {
             Value::Object(names.iter().map(|name| (text(name), Value::Null)).collect())
+        }
+        (Shape::Part(table) | Shape::PartOrText(table), Value::Object(mut part)) => {
+            attributes(&mut part, table, path)?;
+            Value::Object(part)
+        }
+        (Shape::Parts(table) | Shape::PartsOrTexts(table) | Shape::Ports(table), Value::Array(mut items)) => {
+            for item in items.iter_mut().filter_map(Value::as_object_mut) {
+                attributes(item, table, path)?;
+            }
+            Value::Array(items)
+        }
+        (Shape::Named(table) | Shape::Limits(table), Value::Object(mut items)) => {
+            for (name, item) in items.iter_mut().filter_map(|(n, i)| Some((n, i.as_object_mut()?))) {
+                attributes(item, table, &format!("{path}.{name}"))?;
+            }
+            Value::Object(items)
         }
         (_, value) => value,
     })
@@ -182,17 +195,15 @@ fn service(item: &mut Map<String, Value>, path: &str) -> Result<(), String> {
         item.insert("build".into(), build);
     }
     if let Some(Value::Object(build)) = item.get_mut("build") {
-        attributes(build, BUILD, &format!("{path}.build"))?;
         list(build, "secrets", &|source| {
             Ok(vec![if source.is_string() { json!({"source": source}) } else { source }])
         })?;
     }
-    if let Some(Value::Object(check)) = item.get_mut("healthcheck") {
-        attributes(check, HEALTHCHECK, &format!("{path}.healthcheck"))?;
-        if let Some(test @ Value::String(_)) = check.get("test") {
-            let test = json!(["CMD-SHELL", test]);
-            check.insert("test".into(), test);
-        }
+    if let Some(Value::Object(check)) = item.get_mut("healthcheck")
+        && let Some(test @ Value::String(_)) = check.get("test")
+    {
+        let test = json!(["CMD-SHELL", test]);
+        check.insert("test".into(), test);
     }
     if let Some(Value::Object(depends)) = item.get_mut("depends_on") {
         for how in depends.values_mut() {
@@ -207,6 +218,10 @@ fn service(item: &mut Map<String, Value>, path: &str) -> Result<(), String> {
         }
         depends.sort_keys();
     }
+    if item.get("gpus").is_some_and(Value::is_string) {
+        item.insert("gpus".into(), json!([{}]));
+    }
+    device_requests(item.get_mut("gpus"));
     if let Some(extends @ Value::String(_)) = item.get("extends") {
         let extends = json!({"service": extends});
         item.insert("extends".into(), extends);
@@ -244,35 +259,33 @@ fn long_volume(mut volume: Map<String, Value>) -> Result<Value, String> {
     if let Some(target) = volume.get("target").map(text) {
         volume.insert("target".into(), short::clean(&target).into());
     }
-    if let Some(Value::String(word)) = volume.get("read_only") {
-        let on = parse_bool(word).unwrap_or(false);
-        volume.insert("read_only".into(), on.into());
-    }
-    if let Some(Value::Object(tmpfs)) = volume.get_mut("tmpfs")
-        && let Some(size) = tmpfs.get("size").map(text)
-    {
-        tmpfs.insert("size".into(), parse_bytes(&size)?.to_string().into());
+    if let Some(Value::Object(bind)) = volume.get_mut("bind") {
+        bind.entry("create_host_path").or_insert(true.into());
     }
     Ok(Value::Object(volume))
 }
 
-/// Sizes and processors of `deploy`; the placement that Compose always adds.
+/// Devices that are asked for by what they can: all of them, unless a number or names are given.
+fn device_requests(devices: Option<&mut Value>) {
+    for device in devices.and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut) {
+        let count = match device.get("count").map(text) {
+            None if device.contains_key("device_ids") => continue,
+            Some(number) if number != "all" => number.parse().unwrap_or(-1),
+            _ => -1,
+        };
+        device.insert("count".into(), count.into());
+    }
+}
+
+/// Processors of `deploy`; the placement that Compose always adds.
 fn deploy(item: &mut Map<String, Value>) -> Result<(), String> {
     if let Some(Value::Object(deploy)) = item.get_mut("deploy") {
         deploy.entry("placement").or_insert(json!({}));
-        if let Some(labels) = deploy.get_mut("labels") {
-            *labels = pairs(labels.take(), false);
-        }
-        if let Some(replicas) = deploy.get("replicas").and_then(|r| text(r).parse::<i64>().ok()) {
-            deploy.insert("replicas".into(), replicas.into());
-        }
         for part in ["limits", "reservations"] {
             let Some(Value::Object(limits)) = deploy.get_mut("resources").and_then(|r| r.get_mut(part)) else {
                 continue;
             };
-            if let Some(memory) = limits.get("memory").map(text) {
-                limits.insert("memory".into(), parse_bytes(&memory)?.to_string().into());
-            }
+            device_requests(limits.get_mut("devices"));
             if let Some(cpus) = limits.get("cpus").and_then(|c| text(c).parse::<f64>().ok()) {
                 limits.insert("cpus".into(), cpus.into());
             }

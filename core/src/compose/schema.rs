@@ -1,6 +1,7 @@
 //! Which attributes there are, of what shape, in the order that `docker compose config` prints them.
 
-use serde_json::{Map, Value};
+/// Attributes with their shapes, in Compose's own order.
+pub type Table = &'static [(&'static str, Shape)];
 
 /// What an attribute may be written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,18 +14,32 @@ pub enum Shape {
     Bytes,
     /// A duration as `1m30s`.
     Duration,
+    /// Texts.
     List,
+    /// Texts and numbers.
+    Values,
     /// A text or a list of them.
     TextOrList,
     /// A command: text split into words, or words.
     Command,
     /// `name=value` as a list or a map.
     Pairs,
+    /// A map of the person's own.
     Map,
-    /// A map, or a list of its keys.
-    MapOrNames,
-    /// A map, or a text for its main attribute.
-    MapOrText,
+    /// A map with these attributes, or a text for its main one.
+    PartOrText(Table),
+    /// A map with these attributes.
+    Part(Table),
+    /// A list of such maps.
+    Parts(Table),
+    /// The same where a text may stand for a map.
+    PartsOrTexts(Table),
+    /// The same where a number may, too.
+    Ports(Table),
+    /// Such maps by name, or a list of the names.
+    Named(Table),
+    /// Such maps by name, or a number for a map.
+    Limits(Table),
     /// Extra hosts: pairs, kept as a sorted list.
     Hosts,
     Any,
@@ -33,13 +48,13 @@ pub enum Shape {
 use Shape::*;
 
 /// The attributes of a service.
-pub const SERVICE: &[(&str, Shape)] = &[
+pub const SERVICE: Table = &[
     ("profiles", List),
     ("annotations", Pairs),
     ("attach", Bool),
-    ("build", MapOrText),
-    ("develop", Map),
-    ("blkio_config", Map),
+    ("build", PartOrText(BUILD)),
+    ("develop", Part(&[("watch", Parts(WATCH))])),
+    ("blkio_config", Part(BLKIO)),
     ("cap_add", List),
     ("cap_drop", List),
     ("cgroup_parent", Text),
@@ -54,29 +69,29 @@ pub const SERVICE: &[(&str, Shape)] = &[
     ("cpuset", Text),
     ("cpu_shares", Number),
     ("command", Command),
-    ("configs", List),
+    ("configs", PartsOrTexts(MOUNTED)),
     ("container_name", Text),
-    ("credential_spec", Map),
-    ("depends_on", MapOrNames),
-    ("deploy", Map),
+    ("credential_spec", Part(&[("config", Text), ("file", Text), ("registry", Text)])),
+    ("depends_on", Named(DEPENDS_ON)),
+    ("deploy", Part(DEPLOY)),
     ("device_cgroup_rules", List),
-    ("devices", List),
+    ("devices", PartsOrTexts(&[("source", Text), ("target", Text), ("permissions", Text)])),
     ("dns", TextOrList),
     ("dns_opt", List),
     ("dns_search", TextOrList),
     ("domainname", Text),
     ("entrypoint", Command),
-    ("provider", Map),
+    ("provider", Part(&[("type", Text), ("options", Map)])),
     ("environment", Pairs),
     ("env_file", Any),
-    ("expose", List),
-    ("extends", MapOrText),
+    ("expose", Values),
+    ("extends", PartOrText(&[("service", Text), ("file", Text)])),
     ("external_links", List),
     ("extra_hosts", Hosts),
-    ("group_add", List),
+    ("group_add", Values),
     ("gpus", Any),
     ("hostname", Text),
-    ("healthcheck", Map),
+    ("healthcheck", Part(HEALTHCHECK)),
     ("image", Text),
     ("init", Bool),
     ("ipc", Text),
@@ -84,23 +99,23 @@ pub const SERVICE: &[(&str, Shape)] = &[
     ("labels", Pairs),
     ("label_file", TextOrList),
     ("links", List),
-    ("logging", Map),
+    ("logging", Part(&[("driver", Text), ("options", Map)])),
     ("mem_limit", Bytes),
     ("mem_reservation", Bytes),
     ("memswap_limit", Bytes),
     ("mem_swappiness", Integer),
     ("mac_address", Text),
-    ("models", MapOrNames),
+    ("models", Named(&[("endpoint_var", Text), ("model_var", Text)])),
     ("network_mode", Text),
-    ("networks", MapOrNames),
+    ("networks", Named(ENDPOINT)),
     ("oom_kill_disable", Bool),
     ("oom_score_adj", Integer),
     ("pid", Text),
     ("pids_limit", Integer),
     ("platform", Text),
-    ("ports", List),
-    ("post_start", List),
-    ("pre_stop", List),
+    ("ports", Ports(PORT)),
+    ("post_start", Parts(HOOK)),
+    ("pre_stop", Parts(HOOK)),
     ("privileged", Bool),
     ("pull_policy", Text),
     ("pull_refresh_after", Text),
@@ -108,7 +123,7 @@ pub const SERVICE: &[(&str, Shape)] = &[
     ("restart", Text),
     ("runtime", Text),
     ("scale", Integer),
-    ("secrets", List),
+    ("secrets", PartsOrTexts(MOUNTED)),
     ("security_opt", List),
     ("shm_size", Bytes),
     ("stdin_open", Bool),
@@ -118,18 +133,18 @@ pub const SERVICE: &[(&str, Shape)] = &[
     ("sysctls", Pairs),
     ("tmpfs", TextOrList),
     ("tty", Bool),
-    ("ulimits", Map),
+    ("ulimits", Limits(ULIMIT)),
     ("use_api_socket", Bool),
     ("user", Text),
     ("userns_mode", Text),
     ("uts", Text),
-    ("volumes", List),
+    ("volumes", PartsOrTexts(MOUNT)),
     ("volumes_from", List),
     ("working_dir", Text),
 ];
 
 /// The attributes of the whole file.
-pub const TOP: &[(&str, Shape)] = &[
+pub const TOP: Table = &[
     ("name", Text),
     ("version", Text),
     ("include", Any),
@@ -141,11 +156,11 @@ pub const TOP: &[(&str, Shape)] = &[
     ("models", Map),
 ];
 
-pub const NETWORK: &[(&str, Shape)] = &[
+pub const NETWORK: Table = &[
     ("name", Text),
     ("driver", Text),
     ("driver_opts", Map),
-    ("ipam", Map),
+    ("ipam", Part(&[("driver", Text), ("config", Parts(POOL)), ("options", Map)])),
     ("external", Any),
     ("internal", Bool),
     ("attachable", Bool),
@@ -154,11 +169,11 @@ pub const NETWORK: &[(&str, Shape)] = &[
     ("enable_ipv6", Bool),
 ];
 
-pub const VOLUME: &[(&str, Shape)] =
+pub const VOLUME: Table =
     &[("name", Text), ("driver", Text), ("driver_opts", Map), ("external", Any), ("labels", Pairs)];
 
 /// Secrets and configs.
-pub const FILE: &[(&str, Shape)] = &[
+pub const FILE: Table = &[
     ("name", Text),
     ("file", Text),
     ("environment", Text),
@@ -170,7 +185,7 @@ pub const FILE: &[(&str, Shape)] = &[
     ("template_driver", Text),
 ];
 
-pub const BUILD: &[(&str, Shape)] = &[
+pub const BUILD: Table = &[
     ("context", Text),
     ("dockerfile", Text),
     ("dockerfile_inline", Text),
@@ -190,15 +205,15 @@ pub const BUILD: &[(&str, Shape)] = &[
     ("isolation", Text),
     ("network", Text),
     ("target", Text),
-    ("secrets", List),
+    ("secrets", PartsOrTexts(MOUNTED)),
     ("shm_size", Bytes),
     ("tags", List),
-    ("ulimits", Map),
+    ("ulimits", Limits(ULIMIT)),
     ("platforms", List),
     ("privileged", Bool),
 ];
 
-pub const HEALTHCHECK: &[(&str, Shape)] = &[
+pub const HEALTHCHECK: Table = &[
     ("test", Any),
     ("timeout", Duration),
     ("interval", Duration),
@@ -208,95 +223,134 @@ pub const HEALTHCHECK: &[(&str, Shape)] = &[
     ("disable", Bool),
 ];
 
-/// Checks a whole file.
-///
-/// # Errors
-/// What is wrong and where, in Compose's words, without the file's name.
-pub fn check(file: &Map<String, Value>) -> Result<(), String> {
-    known(file, TOP, "")?;
-    let parts =
-        [("services", SERVICE), ("networks", NETWORK), ("volumes", VOLUME), ("secrets", FILE), ("configs", FILE)];
-    for (part, table) in parts {
-        let Some(Value::Object(items)) = file.get(part) else { continue };
-        for (name, item) in items {
-            let path = format!("{part}.{name}");
-            if !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')) || name.is_empty() {
-                return Err(format!("{part} additional properties '{name}' not allowed"));
-            }
-            match item {
-                Value::Object(item) => known(item, table, &path)?,
-                Value::Null if part != "services" => {}
-                _ => return Err(format!("{path} must be a mapping")),
-            }
-            for (inner, table) in [("build", BUILD), ("healthcheck", HEALTHCHECK)] {
-                if let Some(Value::Object(item)) = item.get(inner).filter(|_| part == "services") {
-                    known(item, table, &format!("{path}.{inner}"))?;
-                }
-            }
-        }
-    }
-    Ok(())
-}
+const WATCH: Table = &[
+    ("path", Text),
+    ("action", Text),
+    ("target", Text),
+    ("exec", Part(HOOK)),
+    ("include", TextOrList),
+    ("ignore", TextOrList),
+    ("initial_sync", Bool),
+];
 
-fn known(map: &Map<String, Value>, table: &[(&str, Shape)], path: &str) -> Result<(), String> {
-    let unknown: Vec<String> = map
-        .keys()
-        .filter(|k| !k.starts_with("x-") && !table.iter().any(|(name, _)| name == k))
-        .map(|k| format!("'{k}'"))
-        .collect();
-    if !unknown.is_empty() {
-        return Err(format!("{path} additional properties {} not allowed", unknown.join(", ")));
-    }
-    for (key, value) in map {
-        let Some((_, shape)) = table.iter().find(|(name, _)| name == key) else { continue };
-        let here = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-        fits(*shape, value, &here)?;
-    }
-    Ok(())
-}
+/// A command that is run in a container.
+const HOOK: Table =
+    &[("command", Command), ("user", Text), ("privileged", Bool), ("working_dir", Text), ("environment", Pairs)];
 
-fn fits(shape: Shape, value: &Value, path: &str) -> Result<(), String> {
-    let (text, list, map) = (value.is_string(), value.is_array(), value.is_object());
-    let (number, boolean, null) = (value.is_number(), value.is_boolean(), value.is_null());
-    let (fit, wanted) = match shape {
-        Text => (text || (path == "version" && number), "string"),
-        Bool => (boolean || text, "boolean or string"),
-        Integer => (value.is_i64() || text, "integer or string"),
-        Number => (number || text, "number or string"),
-        Bytes => (number || text, "number or string"),
-        Duration => (text, "string"),
-        List => (list, "array"),
-        TextOrList | Command => (text || list || (null && shape == Command), "string"),
-        Pairs | MapOrNames | Hosts => (list || map, "mapping"),
-        Map => (map || null, "mapping"),
-        MapOrText => (map || text, "string"),
-        Any => (true, ""),
-    };
-    // A part without content is read as not being there.
-    if fit || (null && matches!(shape, Pairs | MapOrNames | List | Hosts | Text)) {
-        return Ok(());
-    }
-    Err(format!("{path} must be a {wanted}"))
-}
+const BLKIO: Table = &[
+    ("weight", Integer),
+    ("weight_device", Parts(&[("path", Text), ("weight", Integer)])),
+    ("device_read_bps", Parts(RATE)),
+    ("device_read_iops", Parts(RATE)),
+    ("device_write_bps", Parts(RATE)),
+    ("device_write_iops", Parts(RATE)),
+];
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
+const RATE: Table = &[("path", Text), ("rate", Any)];
 
-    #[test]
-    fn words() {
-        for (file, error) in [
-            (json!({"services": {"a": {"imag": "x"}}}), "services.a additional properties 'imag' not allowed"),
-            (json!({"services": {"a": {"image": 1}}}), "services.a.image must be a string"),
-            (json!({"services": {"a": {"ports": 80}}}), "services.a.ports must be a array"),
-            (json!({"services": {"a": "x"}}), "services.a must be a mapping"),
-            (json!({"services": []}), "services must be a mapping"),
-            (json!({"foo": 1}), " additional properties 'foo' not allowed"),
-        ] {
-            assert_eq!(check(file.as_object().expect("a map")), Err(error.to_string()), "{file}");
-        }
-        let good = json!({"x-a": 1, "services": {"a": {"image": "x", "x-b": 2}}, "volumes": {"v": null}});
-        assert_eq!(check(good.as_object().expect("a map")), Ok(()));
-    }
-}
+const DEPENDS_ON: Table = &[("condition", Text), ("restart", Bool), ("required", Bool)];
+
+const DEPLOY: Table = &[
+    ("mode", Text),
+    ("replicas", Integer),
+    ("labels", Pairs),
+    ("update_config", Part(UPDATE)),
+    ("rollback_config", Part(UPDATE)),
+    ("resources", Part(&[("limits", Part(RESOURCES)), ("reservations", Part(RESOURCES))])),
+    (
+        "restart_policy",
+        Part(&[("condition", Text), ("delay", Duration), ("max_attempts", Integer), ("window", Duration)]),
+    ),
+    (
+        "placement",
+        Part(&[("constraints", List), ("preferences", Parts(&[("spread", Text)])), ("max_replicas_per_node", Integer)]),
+    ),
+    ("endpoint_mode", Text),
+];
+
+const UPDATE: Table = &[
+    ("parallelism", Integer),
+    ("delay", Duration),
+    ("failure_action", Text),
+    ("monitor", Duration),
+    ("max_failure_ratio", Number),
+    ("order", Text),
+];
+
+const RESOURCES: Table = &[
+    ("cpus", Number),
+    ("memory", Bytes),
+    ("pids", Integer),
+    ("devices", Parts(DEVICE_REQUEST)),
+    ("generic_resources", Any),
+];
+
+const DEVICE_REQUEST: Table =
+    &[("capabilities", List), ("driver", Text), ("count", Any), ("device_ids", List), ("options", Pairs)];
+
+const ENDPOINT: Table = &[
+    ("priority", Number),
+    ("gw_priority", Number),
+    ("aliases", List),
+    ("interface_name", Text),
+    ("ipv4_address", Text),
+    ("ipv6_address", Text),
+    ("link_local_ips", List),
+    ("mac_address", Text),
+    ("driver_opts", Map),
+];
+
+const PORT: Table = &[
+    ("name", Text),
+    ("mode", Text),
+    ("host_ip", Text),
+    ("target", Any),
+    ("published", Any),
+    ("protocol", Text),
+    ("app_protocol", Text),
+];
+
+const MOUNT: Table = &[
+    ("type", Text),
+    ("source", Text),
+    ("target", Text),
+    ("read_only", Bool),
+    ("consistency", Text),
+    ("bind", Part(&[("selinux", Text), ("propagation", Text), ("create_host_path", Bool), ("recursive", Text)])),
+    ("volume", Part(&[("labels", Pairs), ("nocopy", Bool), ("subpath", Text)])),
+    ("tmpfs", Part(&[("size", Bytes), ("mode", Any)])),
+    ("image", Part(&[("subpath", Text)])),
+];
+
+/// A secret or config in a service.
+const MOUNTED: Table = &[("source", Text), ("target", Text), ("uid", Text), ("gid", Text), ("mode", Any)];
+
+const ULIMIT: Table = &[("soft", Any), ("hard", Any)];
+
+const POOL: Table = &[("subnet", Text), ("gateway", Text), ("ip_range", Text), ("aux_addresses", Map)];
+
+/// The parts of a file that hold things by name.
+pub const PARTS: [(&str, Table); 5] =
+    [("services", SERVICE), ("networks", NETWORK), ("volumes", VOLUME), ("secrets", FILE), ("configs", FILE)];
+
+/// What can't be missing, by the attribute that holds it.
+pub const REQUIRED: &[(&str, &[&str])] = &[
+    ("depends_on.*", &["condition"]),
+    ("watch", &["path", "action"]),
+    ("post_start", &["command"]),
+    ("pre_stop", &["command"]),
+    ("exec", &["command"]),
+    ("ulimits.*", &["soft", "hard"]),
+    ("volumes", &["type"]),
+    ("devices", &["source"]),
+    ("extends", &["service"]),
+    ("provider", &["type"]),
+];
+
+/// The only texts that fit, by attribute.
+pub const WORDS: &[(&str, &[&str])] = &[
+    ("condition", &["service_started", "service_healthy", "service_completed_successfully"]),
+    ("action", &["rebuild", "sync", "restart", "sync+restart", "sync+exec"]),
+    ("type", &["bind", "volume", "tmpfs", "cluster", "npipe", "image"]),
+    ("cgroup", &["host", "private"]),
+];

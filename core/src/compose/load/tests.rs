@@ -110,7 +110,7 @@ fn faults_are_worded_as_compose_words_them() {
         ),
         (
             "services:\n  a:\n    image: x\n    image: y\n",
-            "failed to parse /p/a.yaml: yaml: line 4: mapping key \"image\" already defined",
+            "failed to parse /p/a.yaml: line 4: mapping key \"image\" already defined at line 3",
         ),
         ("include: [a.yaml]", "include cycle detected:\n/p/a.yaml\n include /p/a.yaml"),
     ] {

@@ -1,11 +1,13 @@
 //! A project and the engine it runs on: its containers, found by their labels, and the lines of progress.
 
+use super::progress::Board;
 use crate::compose::Project;
 use crate::container::ContainerRecord;
 use crate::engine::container::heal_all;
 use crate::engine::{Ctx, Error, Result};
 use crate::world::World;
 use serde_json::{Map, Value};
+use std::cell::RefCell;
 
 pub(super) const LABEL: &str = "com.docker.compose";
 
@@ -15,6 +17,9 @@ pub(super) struct App<'a, W> {
     pub project: Project,
     /// Known by its name only: what its containers say is all there is.
     pub all: bool,
+    pub board: Board,
+    /// The containers as they would be, in a command that does nothing.
+    pub imagined: RefCell<Option<Vec<Member>>>,
 }
 
 /// A container of a project.
@@ -39,6 +44,9 @@ impl Member {
 impl<W: World> App<'_, W> {
     /// All containers of the project, by service and number.
     pub async fn everyone(&self) -> Result<Vec<Member>> {
+        if let Some(imagined) = &*self.imagined.borrow() {
+            return Ok(imagined.clone());
+        }
         let mut members: Vec<Member> = heal_all(self.ctx)
             .await?
             .into_iter()
@@ -97,14 +105,29 @@ impl<W: World> App<'_, W> {
         self.project.services.get(name).ok_or_else(|| Error::Client(format!("no such service: {name}")))
     }
 
-    /// One line of progress: ` Container shop-web-1  Started`.
-    pub async fn progress(&self, what: &str, name: &str, state: &str) {
-        self.ctx.warn(format!(" {what} {name}  {state}\n")).await;
-    }
-
     /// The services in the order of their dependencies.
     pub fn order(&self) -> Result<Vec<String>> {
         crate::compose::order(&self.project).map_err(Error::Client)
+    }
+
+    /// The services that depend on one of these and want to be started anew with it (`restart: true`).
+    pub fn restarted_with(&self, names: &[String]) -> Vec<String> {
+        let mut all: Vec<String> = Vec::new();
+        loop {
+            let more = self.project.services.keys().find(|service| {
+                let depends = crate::compose::dependencies(&self.project, service);
+                !all.contains(service)
+                    && !names.contains(service)
+                    && depends.iter().any(|(name, how)| {
+                        how.get("restart") == Some(&Value::Bool(true))
+                            && (names.iter().any(|n| n == name) || all.iter().any(|n| n == name))
+                    })
+            });
+            match more {
+                Some(service) => all.push(service.clone()),
+                None => return all,
+            }
+        }
     }
 
     /// These services and all that they depend on, in order; all services where none is named.
@@ -112,6 +135,9 @@ impl<W: World> App<'_, W> {
         let order = self.order()?;
         if names.is_empty() {
             return Ok(order);
+        }
+        if let Some(unknown) = names.iter().find(|n| !self.project.services.contains_key(*n)) {
+            return Err(Error::Client(format!("no such service: {unknown}")));
         }
         let mut wanted: Vec<String> = names.to_vec();
         let mut at = 0;

@@ -3,10 +3,11 @@
 use super::App;
 use super::app::Member;
 use super::create::Changes;
+use super::logs::Prefixes;
 use crate::cli::Args;
 use crate::compose::{self, text};
-use crate::container::{HealthStatus, Status};
-use crate::engine::container::{self as engine, find_by_id};
+use crate::container::spec::parse_duration;
+use crate::container::{HealthStatus, MountKind, Status};
 use crate::engine::image::{self, PullPolicy};
 use crate::engine::network::{self, NetworkSpec, lookup};
 use crate::engine::{Error, Result, volume};
@@ -24,6 +25,10 @@ pub(super) struct Plan {
     pub force: bool,
     pub never: bool,
     /// Also what the named services depend on is made anew.
+    pub force_dependencies: bool,
+    /// The services that `force` means; all, where none is named.
+    pub named: Vec<String>,
+    /// Volumes without a name are not taken over from the old container.
     pub renew_volumes: bool,
     pub timeout: Option<i64>,
     /// By service, what `--scale` says.
@@ -32,12 +37,20 @@ pub(super) struct Plan {
 
 impl Plan {
     pub fn of(args: &Args) -> Result<Plan> {
-        if args.flag("force-recreate") && args.flag("no-recreate") {
-            return Err(Error::Client("--force-recreate and --no-recreate are incompatible".into()));
+        for (one, other) in [
+            ("no-recreate", "renew-anon-volumes"),
+            ("force-recreate", "no-recreate"),
+            ("always-recreate-deps", "no-recreate"),
+        ] {
+            if args.flag(one) && args.flag(other) {
+                return Err(Error::Client(format!("--{one} and --{other} are incompatible")));
+            }
         }
         Ok(Plan {
             force: args.flag("force-recreate"),
             never: args.flag("no-recreate"),
+            force_dependencies: args.flag("always-recreate-deps"),
+            named: args.positionals.clone(),
             renew_volumes: args.flag("renew-anon-volumes"),
             timeout: args.number("timeout"),
             scale: scale_of(args.values("scale"))?,
@@ -110,7 +123,9 @@ impl<W: World> App<'_, W> {
                 labels: self.own_labels("network", key, item),
                 ..NetworkSpec::default()
             };
-            network::create(self.ctx, spec)?;
+            if !self.board.dry {
+                network::create(self.ctx, spec)?;
+            }
             self.progress("Network", &name, "Created").await;
         }
         Ok(())
@@ -128,12 +143,34 @@ impl<W: World> App<'_, W> {
                 continue;
             }
             if there {
+                let label = |kind: &str| {
+                    let record = self.ctx.world().get::<VolumeRecord>(&name).ok().flatten();
+                    record.and_then(|v| v.labels.get(&format!("com.docker.compose.{kind}")).cloned())
+                };
+                match label("project") {
+                    None => {
+                        let text = format!(
+                            "volume {name:?} already exists but was not created by Docker Compose. Use `external: true` to use an existing volume"
+                        );
+                        super::open::warn(self.ctx, &text).await;
+                    }
+                    Some(project) if project != self.project.name => {
+                        let text = format!(
+                            "volume {name:?} already exists but was created for project {project:?} (expected {:?}). Use `external: true` to use an existing volume",
+                            self.project.name
+                        );
+                        super::open::warn(self.ctx, &text).await;
+                    }
+                    Some(_) => {}
+                }
                 continue;
             }
             self.progress("Volume", &name, "Creating").await;
             let driver = item.get("driver").map(text).unwrap_or_default();
             let labels = self.own_labels("volume", key, item);
-            Box::pin(volume::ensure(self.ctx, &name, &driver, labels, pairs(item.get("driver_opts")))).await?;
+            if !self.board.dry {
+                Box::pin(volume::ensure(self.ctx, &name, &driver, labels, pairs(item.get("driver_opts")))).await?;
+            }
             self.progress("Volume", &name, "Created").await;
         }
         Ok(())
@@ -141,30 +178,61 @@ impl<W: World> App<'_, W> {
 
     /// The images of these services, built or pulled where they are missing or `--build` and `--pull` say so.
     pub(super) async fn ensure_images(&self, services: &[String], args: &Args) -> Result<()> {
+        if args.flag("build") && args.flag("no-build") {
+            return Err(Error::Client("--build and --no-build are incompatible".into()));
+        }
+        let mut done: Vec<String> = Vec::new();
         for name in services {
             let service = self.service(name)?;
             let image = self.image_of(name)?;
-            let there = image::lookup(self.ctx, &image)?.is_some();
+            let there = self.known_image(&image)?.is_some() || done.contains(&image);
             let own = service.get("pull_policy").map(text).unwrap_or_default();
             let policy = match args.value("pull").unwrap_or("policy") {
-                "policy" => own.as_str(),
-                given => given,
+                "policy" | "" => own.as_str(),
+                given @ ("always" | "missing" | "never" | "build") => given,
+                other => return Err(Error::Client(format!("invalid --pull option {other:?}"))),
             };
             let builds = service.contains_key("build");
-            if builds && !args.flag("no-build") && (args.flag("build") || policy == "build" || !there) {
-                Box::pin(self.build(name, args.flag("quiet-build"), &Args::default())).await?;
+            let quiet = args.flag("quiet-pull");
+            if builds && !args.flag("no-build") {
+                let build = args.flag("build") || policy == "build" || !there;
+                // With a name of its own, an image may be in a registry already.
+                let pulls =
+                    !args.flag("build") && service.contains_key("image") && policy != "build" && policy != "never";
+                if build && pulls && Box::pin(self.pull(name, &image, PullPolicy::Always, quiet)).await.is_ok() {
+                    done.push(image);
+                    continue;
+                }
+                if build {
+                    Box::pin(self.build(name, args.flag("quiet-build"), &Args::default())).await?;
+                    done.push(image);
+                }
                 continue;
             }
-            let pull = match policy {
-                "always" => PullPolicy::Always,
-                "never" => PullPolicy::Never,
-                _ => PullPolicy::Missing,
-            };
-            if pull == PullPolicy::Always || !there {
-                Box::pin(self.pull(name, &image, pull, args.flag("quiet-pull"))).await?;
+            let stale = policy == "always" || self.is_stale(policy, &image)?;
+            if policy != "never" && (stale || !there) && !done.contains(&image) {
+                Box::pin(self.pull(name, &image, PullPolicy::Always, quiet)).await?;
+                done.push(image);
             }
         }
         Ok(())
+    }
+
+    /// Whether an image is older than `daily`, `weekly` or `every_…` allows.
+    fn is_stale(&self, policy: &str, image: &str) -> Result<bool> {
+        let span = match policy {
+            "daily" => "24h".to_string(),
+            "weekly" => "168h".to_string(),
+            other => other.strip_prefix("every_").unwrap_or("").to_string(),
+        };
+        let hours = |text: &str, unit: char, times: f64| {
+            text.strip_suffix(unit).and_then(|n| n.parse::<f64>().ok()).map(|n| format!("{}h", n * times))
+        };
+        let span = hours(&span, 'd', 24.0).or_else(|| hours(&span, 'w', 168.0)).unwrap_or(span);
+        let Some(seconds) = parse_duration(&span).ok().filter(|n| *n > 0) else { return Ok(false) };
+        let Some(tagged) = self.known_image(image)?.and_then(|i| i.last_tagged.or(i.created)) else { return Ok(false) };
+        let age = self.ctx.world().now().saturating_sub(tagged);
+        Ok(age.as_nanos() > u128::try_from(seconds).unwrap_or(u128::MAX))
     }
 
     /// Has each of these services the containers that it should have; they are not started.
@@ -192,46 +260,84 @@ impl<W: World> App<'_, W> {
                 continue;
             }
             let image_name = self.image_of(name)?;
-            let image = Box::pin(image::ensure_quietly(self.ctx, &image_name, PullPolicy::Never, None)).await?;
+            let image = match self.board.dry {
+                true => self.known_image(&image_name)?,
+                false => Some(Box::pin(image::ensure_quietly(self.ctx, &image_name, PullPolicy::Never, None)).await?),
+            };
+            let image = image.as_ref();
             for member in &members[..keep] {
-                Box::pin(self.keep_or_renew(name, member, &image, plan)).await?;
+                Box::pin(self.keep_or_renew(name, member, image, plan)).await?;
             }
             let last = members.iter().map(|m| m.number).max().unwrap_or(0);
             for number in (1..).map(|n| last + n).take(wanted as usize - keep) {
                 let container = self.name_of(name, number);
                 self.progress("Container", &container, "Creating").await;
-                Box::pin(self.create(name, &image, &Changes { name: container.clone(), number, ..Changes::default() }))
-                    .await?;
+                let changes = Changes { name: container.clone(), number, ..Changes::default() };
+                if let Err(error) = Box::pin(self.create(name, image, &changes)).await {
+                    self.progress("Container", &container, "Error response from daemon").await;
+                    return Err(error);
+                }
                 self.progress("Container", &container, "Created").await;
             }
         }
         Ok(())
     }
 
-    async fn keep_or_renew(&self, service: &str, member: &Member, image: &ImageRecord, plan: &Plan) -> Result<()> {
+    async fn keep_or_renew(
+        &self,
+        service: &str,
+        member: &Member,
+        image: Option<&ImageRecord>,
+        plan: &Plan,
+    ) -> Result<()> {
+        let named = plan.named.is_empty() || plan.named.iter().any(|n| n == service);
+        let force = if named { plan.force } else { plan.force_dependencies };
         let changed = member.label("config-hash") != compose::hash(self.service(service)?)
-            || member.record.image != image.id
-            || member.label("image") != image.id.to_string();
-        if plan.never || !(plan.force || changed) {
+            || image.is_some_and(|i| member.record.image != i.id || member.label("image") != i.id.to_string());
+        if plan.never || !(force || changed) {
             if member.record.state.status == Status::Running {
                 self.progress("Container", member.name(), "Running").await;
             }
             return Ok(());
         }
-        self.progress("Container", member.name(), "Recreate").await;
-        Box::pin(engine::stop(self.ctx, &member.record, plan.timeout, None)).await?;
-        if let Ok(record) = find_by_id(self.ctx, &member.record.id) {
-            let removal = engine::Removal { force: true, volumes: plan.renew_volumes };
-            Box::pin(engine::remove(self.ctx, &record, &removal)).await?;
+        let dependents = self.restarted_with(&[service.to_string()]);
+        if !dependents.is_empty() {
+            let mut running = self.members(&dependents).await?;
+            running.retain(|m| m.record.is_running());
+            Box::pin(self.stop_all(&running, plan.timeout)).await?;
         }
+        self.progress("Container", member.name(), "Recreate").await;
+        if member.record.is_running() {
+            Box::pin(self.hooks(member, "pre_stop", None)).await?;
+        }
+        Box::pin(self.stop_one(&member.record, plan.timeout)).await?;
+        Box::pin(self.remove_one(&member.record.id, false)).await?;
+        let words = if plan.renew_volumes { Vec::new() } else { self.taken_over(service, member)? };
         let name = self.name_of(service, member.number);
-        Box::pin(self.create(service, image, &Changes { name, number: member.number, ..Changes::default() })).await?;
+        let changes = Changes { name, number: member.number, words, ..Changes::default() };
+        Box::pin(self.create(service, image, &changes)).await?;
         self.progress("Container", member.name(), "Recreated").await;
         Ok(())
     }
 
+    /// The volumes without a name that a new container has from the one it replaces.
+    fn taken_over(&self, service: &str, member: &Member) -> Result<Vec<String>> {
+        let volumes = self.service(service)?.get("volumes").and_then(Value::as_array).cloned().unwrap_or_default();
+        let elsewhere = |target: &str| {
+            volumes.iter().any(|v| v.get("source").is_some() && v.get("target").map(text).as_deref() == Some(target))
+        };
+        let mounts = member.record.mounts.iter();
+        let kept = mounts.filter(|m| m.kind == MountKind::Volume && m.anonymous && !elsewhere(&m.destination));
+        Ok(kept.map(|m| format!("--volume={}:{}", m.name, m.destination)).collect())
+    }
+
     /// Starts the containers of these services that do not run, each after those that it waits for.
-    pub(super) async fn start_services(&self, services: &[String], limit: Option<Duration>) -> Result<()> {
+    pub(super) async fn start_services(
+        &self,
+        services: &[String],
+        limit: Option<Duration>,
+        shown: Option<&Prefixes>,
+    ) -> Result<()> {
         for name in services {
             let members = self.members(std::slice::from_ref(name)).await?;
             if members.iter().all(|m| m.record.is_running()) {
@@ -240,7 +346,8 @@ impl<W: World> App<'_, W> {
             Box::pin(self.wait_for_dependencies(name, limit)).await?;
             for member in members.iter().filter(|m| !m.record.is_running()) {
                 self.progress("Container", member.name(), "Starting").await;
-                Box::pin(engine::start(self.ctx, &member.record.id, false)).await?;
+                Box::pin(self.start_one(&member.record.id)).await?;
+                Box::pin(self.hooks(member, "post_start", shown)).await?;
                 self.progress("Container", member.name(), "Started").await;
             }
         }
@@ -257,25 +364,53 @@ impl<W: World> App<'_, W> {
                 continue;
             }
             let required = how.get("required") != Some(&Value::Bool(false));
-            for member in self.members(&[name.to_string()]).await? {
+            let members = self.members(&[name.to_string()]).await?;
+            let replicas = |s: &Value| s.get("replicas").and_then(Value::as_i64) == Some(0);
+            if self.service(name)?.get("deploy").is_some_and(replicas) {
+                continue;
+            }
+            if members.is_empty() && required {
+                return Err(Error::Client(format!("{service} is missing dependency {name}")));
+            }
+            if members.is_empty() {
+                super::open::warn(self.ctx, &format!("{service} is missing dependency {name}")).await;
+            }
+            for member in members {
                 self.progress("Container", member.name(), "Waiting").await;
                 waiting.push((member, condition.clone(), required));
             }
         }
         for (member, condition, required) in waiting {
-            let waited = match condition.as_str() {
-                "service_completed_successfully" => self.wait_completed(&member, limit).await,
-                _ => self.wait_healthy(&member, limit, true).await,
+            let completed = condition == "service_completed_successfully";
+            let waited = match completed {
+                true => self.wait_completed(&member, limit).await,
+                false => self.wait_healthy(&member, limit, true).await,
             };
-            match waited {
-                Ok(state) => self.progress("Container", member.name(), state).await,
-                Err(error) if required => {
-                    self.progress("Container", member.name(), "Error").await;
-                    let reason = error.render("");
-                    return Err(Error::Client(format!("dependency failed to start: {reason}")));
+            let error = match waited {
+                Ok(state) => {
+                    self.progress("Container", member.name(), state).await;
+                    continue;
                 }
-                Err(_) => self.progress("Container", member.name(), "Error").await,
+                Err(error) => error,
+            };
+            let dependency = &member.service;
+            let reason = error.render("");
+            if !required {
+                let text = match completed {
+                    true => format!("optional dependency {}", reason.trim_start_matches("service ")),
+                    false => format!("optional dependency {dependency:?} failed to start"),
+                };
+                self.progress("Container", member.name(), &format!("Skipped: {text}")).await;
+                let text = if completed { text } else { format!("{text}: {reason}") };
+                super::open::warn(self.ctx, &text).await;
+                continue;
             }
+            if completed {
+                self.progress("Container", member.name(), &reason).await;
+                return Err(error);
+            }
+            self.progress("Container", member.name(), "Error").await;
+            return Err(Error::Client(format!("dependency failed to start: {reason}")));
         }
         Ok(())
     }
@@ -289,7 +424,10 @@ impl<W: World> App<'_, W> {
     ) -> Result<&'static str> {
         let end = limit.map(|l| self.ctx.world().now() + l);
         loop {
-            let record = find_by_id(self.ctx, &member.record.id)?;
+            let record = self.current(&member.record.id)?;
+            if self.board.dry {
+                return Ok("Healthy");
+            }
             let name = &record.name;
             if !record.is_running() && record.state.status != Status::Created {
                 return Err(Error::Client(format!("container {name} exited ({})", record.state.exit_code)));
@@ -309,13 +447,17 @@ impl<W: World> App<'_, W> {
                 return Err(Error::Client(format!("timeout waiting for container {name}")));
             }
             self.ctx.world().record_change(Duration::from_millis(500)).await;
+            self.redraw().await;
         }
     }
 
-    async fn wait_completed(&self, member: &Member, limit: Option<Duration>) -> Result<&'static str> {
+    pub(super) async fn wait_completed(&self, member: &Member, limit: Option<Duration>) -> Result<&'static str> {
         let end = limit.map(|l| self.ctx.world().now() + l);
         loop {
-            let record = find_by_id(self.ctx, &member.record.id)?;
+            let record = self.current(&member.record.id)?;
+            if self.board.dry {
+                return Ok("Exited");
+            }
             match record.state.status {
                 Status::Exited if record.state.exit_code == 0 => return Ok("Exited"),
                 Status::Exited | Status::Dead => {
@@ -330,6 +472,7 @@ impl<W: World> App<'_, W> {
                 return Err(Error::Client(format!("timeout waiting for container {}", record.name)));
             }
             self.ctx.world().record_change(Duration::from_millis(500)).await;
+            self.redraw().await;
         }
     }
 }

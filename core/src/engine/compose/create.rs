@@ -107,10 +107,14 @@ impl<W: World> App<'_, W> {
     pub(super) async fn create(
         &self,
         service: &str,
-        image: &ImageRecord,
+        image: Option<&ImageRecord>,
         changes: &Changes,
     ) -> Result<ContainerRecord> {
         let attributes = self.service(service)?;
+        // Where nothing is done there may be no image.
+        let Some(image) = image.filter(|_| !self.board.dry) else {
+            return Ok(self.imagined(service, &changes.name, changes.number, changes.one_off));
+        };
         let mut words = Words(vec!["container".into(), "create".into()]);
         words.flag("name", &changes.name);
         simple(attributes, &mut words);

@@ -5,7 +5,6 @@ use super::app::Member;
 use super::together::together;
 use crate::cli::Args;
 use crate::compose::text;
-use crate::engine::container::{self as engine, Removal, find_by_id};
 use crate::engine::{Error, Result, network, volume};
 use crate::network::NetworkRecord;
 use crate::volume::VolumeRecord;
@@ -17,9 +16,7 @@ impl<W: World> App<'_, W> {
     pub(super) async fn remove_all(&self, members: &[Member], volumes: bool) -> Result<()> {
         for member in members {
             self.progress("Container", member.name(), "Removing").await;
-            if let Ok(record) = find_by_id(self.ctx, &member.record.id) {
-                Box::pin(engine::remove(self.ctx, &record, &Removal { force: true, volumes })).await?;
-            }
+            Box::pin(self.remove_one(&member.record.id, volumes)).await?;
             self.progress("Container", member.name(), "Removed").await;
         }
         Ok(())
@@ -61,7 +58,8 @@ pub(super) async fn down<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
         acted |= Box::pin(images(app, which)).await?;
     }
     if !acted {
-        app.ctx.warn(format!("Warning: No resource found to remove for project {:?}.\n", app.project.name)).await;
+        let text = format!("Warning: No resource found to remove for project {:?}.", app.project.name);
+        super::open::warn(app.ctx, &text).await;
     }
     Ok(0)
 }
@@ -74,7 +72,8 @@ async fn networks<W: World>(app: &App<'_, W>) -> Result<bool> {
         }
         acted = true;
         app.progress("Network", &record.name, "Removing").await;
-        match Box::pin(network::remove(app.ctx, &record)).await {
+        let removed = if app.board.dry { Ok(()) } else { Box::pin(network::remove(app.ctx, &record)).await };
+        match removed {
             Ok(()) => app.progress("Network", &record.name, "Removed").await,
             Err(Error::Daemon(text)) if text.contains("active endpoints") => {
                 app.progress("Network", &record.name, "Resource is still in use").await;
@@ -93,7 +92,8 @@ async fn remove_volumes<W: World>(app: &App<'_, W>) -> Result<bool> {
         }
         acted = true;
         app.progress("Volume", &record.name, "Removing").await;
-        match Box::pin(volume::remove(app.ctx, &record)).await {
+        let removed = if app.board.dry { Ok(()) } else { Box::pin(volume::remove(app.ctx, &record)).await };
+        match removed {
             Ok(()) => app.progress("Volume", &record.name, "Removed").await,
             Err(Error::Daemon(text)) if text.contains("in use") => {
                 app.progress("Volume", &record.name, "Resource is still in use").await;
@@ -121,8 +121,17 @@ async fn images<W: World>(app: &App<'_, W>, which: &str) -> Result<bool> {
         }
         acted = true;
         app.progress("Image", &image, "Removing").await;
-        Box::pin(super::run::docker(app, &["rmi", &image], false)).await?;
-        app.progress("Image", &image, "Removed").await;
+        match app.board.dry {
+            true => app.progress("Image", &image, "Removed").await,
+            false => match Box::pin(super::run::docker(app, &["rmi", &image], false)).await {
+                Ok(_) => app.progress("Image", &image, "Removed").await,
+                Err(Error::Daemon(text)) if text.contains("conflict") => {
+                    app.progress("Image", &image, "Resource is still in use").await;
+                }
+                Err(Error::Status(_)) => app.progress("Image", &image, "Resource is still in use").await,
+                Err(error) => return Err(error),
+            },
+        }
     }
     Ok(acted)
 }
@@ -136,6 +145,7 @@ pub(super) async fn rm<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
     } else {
         members.retain(|m| !m.record.is_running());
     }
+    app.board.phase("Removing");
     if members.is_empty() {
         app.ctx.warn("No stopped containers\n").await;
         return Ok(0);

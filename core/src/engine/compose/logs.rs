@@ -2,6 +2,7 @@
 
 use super::App;
 use super::app::Member;
+use super::progress::paint;
 use super::together::together;
 use crate::cli::Args;
 use crate::engine::{Error, Result};
@@ -10,18 +11,31 @@ use crate::world::{LogLine, Stream, World};
 use std::pin::Pin;
 use std::time::Duration;
 
+/// The colours of containers, in turn: cyan, yellow, green, magenta, blue, and the same bright.
+const COLOURS: [&str; 10] = ["36", "33", "32", "35", "34", "36;1", "33;1", "32;1", "35;1", "34;1"];
+
 /// What stands before each line.
 pub(super) struct Prefixes {
     width: usize,
     hidden: bool,
     timestamps: bool,
     project: String,
+    /// The containers in the order of their colours; `None` without any.
+    coloured: Option<Vec<String>>,
 }
 
 impl Prefixes {
-    pub fn new<W: World>(app: &App<'_, W>, members: &[Member], hidden: bool, timestamps: bool) -> Prefixes {
-        let mut all = Prefixes { width: 0, hidden, timestamps, project: format!("{}-", app.project.name) };
-        all.width = members.iter().map(|m| all.name(m).chars().count()).max().unwrap_or(0);
+    pub fn new<W: World>(app: &App<'_, W>, members: &[Member], args: &Args) -> Prefixes {
+        let mut all = Prefixes {
+            width: 0,
+            hidden: args.flag("no-log-prefix"),
+            timestamps: args.flag("timestamps"),
+            project: format!("{}-", app.project.name),
+            coloured: None,
+        };
+        let names: Vec<String> = members.iter().map(|m| all.name(m)).collect();
+        all.width = names.iter().map(|n| n.chars().count()).max().unwrap_or(0);
+        all.coloured = (app.board.colours && !args.flag("no-color")).then_some(names);
         all
     }
 
@@ -30,11 +44,31 @@ impl Prefixes {
         member.name().strip_prefix(&self.project).unwrap_or(member.name()).to_string()
     }
 
-    fn line(&self, member: &Member, line: &LogLine) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        if !self.hidden {
-            bytes.extend(format!("{:<width$}  | ", self.name(member), width = self.width).bytes());
+    /// Nothing before any line.
+    pub fn bare() -> Prefixes {
+        Prefixes { width: 0, hidden: true, timestamps: false, project: String::new(), coloured: None }
+    }
+
+    fn colour(&self, name: &str, text: String) -> String {
+        let root = name.split(' ').next().unwrap_or(name);
+        match &self.coloured {
+            Some(names) => {
+                let at = names.iter().position(|n| n == root).unwrap_or(names.len());
+                paint(COLOURS[at % COLOURS.len()], &text)
+            }
+            None => text,
         }
+    }
+
+    fn begin(&self, name: &str) -> String {
+        if self.hidden {
+            return String::new();
+        }
+        self.colour(name, format!("{name:<width$}  | ", width = self.width))
+    }
+
+    fn line(&self, member: &Member, line: &LogLine) -> Vec<u8> {
+        let mut bytes = self.begin(&self.name(member)).into_bytes();
         if self.timestamps {
             bytes.extend(format!("{} ", rfc3339_nanos(line.at)).bytes());
         }
@@ -44,6 +78,31 @@ impl Prefixes {
         }
         bytes
     }
+
+    /// Shows what a hook printed.
+    pub async fn show<W: World>(&self, app: &App<'_, W>, name: &str, output: &[u8]) {
+        let text = String::from_utf8_lossy(output);
+        for line in text.lines() {
+            app.ctx.print(format!("{}{line}\n", self.begin(name))).await;
+        }
+    }
+
+    /// What `watch` does, between the lines of the containers.
+    pub async fn watch<W: World>(&self, app: &App<'_, W>, text: &str) {
+        let sign = format!("{:<width$} ⦿ ", "", width = self.width + 1);
+        let sign = if self.coloured.is_some() { paint("92", &sign) } else { sign };
+        let sign = if self.hidden { String::new() } else { sign };
+        for line in text.lines() {
+            app.ctx.print(format!("{sign}{line}\n")).await;
+        }
+    }
+
+    /// Tells that a container has ended.
+    pub async fn ended<W: World>(&self, app: &App<'_, W>, member: &Member, how: &str) {
+        let name = self.name(member);
+        let text = self.colour(&name, format!("\r\x1b[K{name} {how}\n"));
+        app.ctx.print(text).await;
+    }
 }
 
 async fn show<W: World>(app: &App<'_, W>, member: &Member, line: &LogLine, prefixes: &Prefixes) {
@@ -51,26 +110,44 @@ async fn show<W: World>(app: &App<'_, W>, member: &Member, line: &LogLine, prefi
     app.ctx.client.write(to, &prefixes.line(member, line)).await;
 }
 
-/// Shows a container's output from line `from` on, until it has ended for good.
-pub(super) async fn follow<W: World>(app: &App<'_, W>, member: &Member, from: usize, prefixes: &Prefixes) {
+/// Shows a container's output from line `from` on, until it has ended for good: the lines that there were then, and
+/// its exit code. Without `prefixes` nothing is shown.
+pub(super) async fn follow<W: World>(
+    app: &App<'_, W>,
+    member: &Member,
+    from: usize,
+    prefixes: Option<&Prefixes>,
+) -> (usize, i32) {
     let (world, id) = (app.ctx.world(), &member.record.id);
     let mut seen = from;
+    let mut restarts = member.record.restart_count;
     loop {
         let lines = world.logs(id, seen).await.unwrap_or_default();
         seen += lines.len();
-        for line in &lines {
-            show(app, member, line, prefixes).await;
+        if let Some(prefixes) = prefixes {
+            for line in &lines {
+                show(app, member, line, prefixes).await;
+            }
         }
         if app.ctx.client.broken() {
-            return;
+            return (seen, 0);
         }
         if !lines.is_empty() || world.more_logs(id, seen).await {
             continue;
         }
         // Its restart policy may start it again.
         match crate::engine::container::find_by_id(app.ctx, id) {
-            Ok(record) if record.is_running() => world.record_change(Duration::from_millis(200)).await,
-            _ => return,
+            Ok(record) if record.is_running() => {
+                if let Some(prefixes) = prefixes.filter(|_| record.restart_count > restarts) {
+                    restarts = record.restart_count;
+                    let how = format!("exited with code {} (restarting)", record.state.exit_code);
+                    prefixes.ended(app, member, &how).await;
+                }
+                world.record_change(Duration::from_millis(200)).await;
+            }
+            Ok(record) => return (seen, record.state.exit_code),
+            // It has been removed.
+            Err(_) => return (seen, 0),
         }
     }
 }
@@ -87,7 +164,7 @@ pub(super) async fn logs<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
     let index = args.number("index").filter(|i| *i > 0);
     let mut members = app.members(&args.positionals).await?;
     members.retain(|m| index.is_none_or(|i| i == i64::from(m.number)));
-    let prefixes = &Prefixes::new(app, &members, args.flag("no-log-prefix"), args.flag("timestamps"));
+    let prefixes = &Prefixes::new(app, &members, args);
     let tail = args.value("tail").and_then(|t| t.parse::<usize>().ok()).unwrap_or(usize::MAX);
     let mut seen = Vec::new();
     for member in &members {
@@ -102,11 +179,8 @@ pub(super) async fn logs<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
     if args.flag("follow") {
         let work = members.iter().zip(seen).map(|(member, seen)| {
             Box::pin(async move {
-                Box::pin(follow(app, member, seen, prefixes)).await;
-                if let Ok(record) = crate::engine::container::find_by_id(app.ctx, &member.record.id) {
-                    let (name, code) = (prefixes.name(member), record.state.exit_code);
-                    app.ctx.print(format!("{name} exited with code {code}\n")).await;
-                }
+                let (_, code) = Box::pin(follow(app, member, seen, Some(prefixes))).await;
+                prefixes.ended(app, member, &format!("exited with code {code}")).await;
             }) as Pin<Box<dyn Future<Output = ()>>>
         });
         together(work.collect()).await;

@@ -5,19 +5,24 @@
 //! where they are called, or a thread's stack, and a browser's even more, would be too small for the whole.
 
 mod app;
+mod attached;
 mod build;
 mod config;
 mod converge;
 mod create;
 mod down;
+mod hook;
+mod imagine;
 mod list;
 mod logs;
 mod open;
+mod progress;
 mod quiet;
 mod run;
 mod states;
 mod together;
 mod up;
+mod watch;
 
 use app::App;
 
@@ -28,12 +33,6 @@ use open::Need;
 
 /// The version of Compose whose behaviour this is.
 const VERSION: &str = "2.40.3";
-
-/// Commands that change something.
-const CHANGING: [&str; 16] = [
-    "build", "cp", "create", "down", "exec", "kill", "pause", "pull", "push", "restart", "rm", "run", "scale", "start",
-    "stop", "up",
-];
 
 /// Runs the command if it is one of this group's; its exit status.
 pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Result<i32>> {
@@ -56,11 +55,6 @@ async fn in_project<W: World>(ctx: &Ctx<W>, call: &Invocation, name: &str) -> Re
     let words = &args.positionals;
     let app = async |need: Need, named: &[String]| Box::pin(open::open(ctx, call, need, named)).await;
     let first = words.get(..1).unwrap_or_default();
-    if (args.flag("dry-run") || call.global.flag("dry-run")) && CHANGING.contains(&name) {
-        return Err(Error::Client(
-            "--dry-run is not supported: `docker compose config` shows what is asked for".into(),
-        ));
-    }
     match name {
         "up" => Box::pin(up::up(&app(Need::File, words).await?, args)).await,
         "create" => Box::pin(up::create(&app(Need::File, words).await?, args)).await,
@@ -89,7 +83,7 @@ async fn in_project<W: World>(ctx: &Ctx<W>, call: &Invocation, name: &str) -> Re
         "pause" => Box::pin(states::pause(&app(Need::Name, words).await?, args, true)).await,
         "unpause" => Box::pin(states::pause(&app(Need::Name, words).await?, args, false)).await,
         "wait" => Box::pin(states::wait(&app(Need::Name, words).await?, args)).await,
-        "watch" => Err(Error::Client("compose watch is not supported: run `docker compose up --build` again".into())),
+        "watch" => Box::pin(watch::watch(&app(Need::File, words).await?, args)).await,
         other => Err(Error::Client(format!("compose {other} is not supported"))),
     }
 }

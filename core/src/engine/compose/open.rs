@@ -1,6 +1,7 @@
 //! Finding the files of a project and reading them: `-f`, `compose.yaml` here or above, `.env`, `-p`.
 
 use super::App;
+use super::progress::Board;
 use crate::cli::Invocation;
 use crate::compose::{self, LoadError, Project, Request};
 use crate::container::ContainerRecord;
@@ -9,6 +10,7 @@ use crate::engine::{Ctx, Error, Result};
 use crate::view::units::rfc3339_seconds;
 use crate::world::World;
 use cutaway_userland::sorted::Map as BTreeMap;
+use std::cell::RefCell;
 
 /// What a command can't do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,11 +47,15 @@ pub(super) async fn open<'a, W: World>(
 ) -> Result<App<'a, W>> {
     let named: Vec<String> = named.iter().map(|n| n.split('=').next().unwrap_or(n).to_string()).collect();
     let name = call.global.value("project-name").map(str::to_string).or_else(|| env(ctx, "COMPOSE_PROJECT_NAME"));
+    let board = Board::new(ctx, &call.global, &call.args)?;
     let given = call.global.given("file") || env(ctx, "COMPOSE_FILE").is_some();
     let known = need == Need::Name && name.is_some() && !given;
     if known && found(ctx).await.is_empty() {
         let name = name.unwrap_or_default();
-        return Ok(App { ctx, project: remembered(ctx, &name)?, all: true });
+        let project = remembered(ctx, &name)?;
+        let app = App { ctx, project, all: true, board, imagined: RefCell::default() };
+        app.imagine().await?;
+        return Ok(app);
     }
     let project = Box::pin(read(ctx, call, &named, Depth::FULL)).await?;
     for name in named.iter().filter(|n| !n.is_empty()) {
@@ -57,7 +63,9 @@ pub(super) async fn open<'a, W: World>(
             return Err(Error::Client(format!("no such service: {name}")));
         }
     }
-    Ok(App { ctx, project, all: false })
+    let app = App { ctx, project, all: false, board, imagined: RefCell::default() };
+    app.imagine().await?;
+    Ok(app)
 }
 
 fn env<W: World>(ctx: &Ctx<W>, name: &str) -> Option<String> {

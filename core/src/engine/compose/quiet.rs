@@ -10,10 +10,13 @@ pub(super) struct Quiet {
     pub inner: Rc<dyn Client>,
     /// What is read in place of standard input.
     pub input: RefCell<Vec<u8>>,
+    /// What would have been printed.
+    pub output: RefCell<Vec<u8>>,
 }
 
 impl Client for Quiet {
-    fn write(&self, _: Stream, _: &[u8]) -> LocalFut<()> {
+    fn write(&self, _: Stream, bytes: &[u8]) -> LocalFut<()> {
+        self.output.borrow_mut().extend_from_slice(bytes);
         Box::pin(async {})
     }
     fn broken(&self) -> bool {

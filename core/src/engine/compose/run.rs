@@ -20,8 +20,20 @@ pub(super) async fn docker<W: World>(app: &App<'_, W>, words: &[&str], shown: bo
 
 /// The same with these bytes on its standard input, showing nothing.
 pub(super) async fn docker_with<W: World>(app: &App<'_, W>, words: &[&str], input: Vec<u8>) -> Result<i32> {
-    let client = Rc::new(Quiet { inner: app.ctx.client.clone(), input: RefCell::new(input) });
-    Box::pin(dispatch(&Ctx { watched: app.ctx.watched.clone(), client }, words)).await
+    Box::pin(captured(app, words, input)).await.0
+}
+
+/// The same, and what it printed.
+pub(super) async fn docker_captured<W: World>(app: &App<'_, W>, words: &[&str]) -> (Result<i32>, Vec<u8>) {
+    Box::pin(captured(app, words, Vec::new())).await
+}
+
+async fn captured<W: World>(app: &App<'_, W>, words: &[&str], input: Vec<u8>) -> (Result<i32>, Vec<u8>) {
+    let (input, output) = (RefCell::new(input), RefCell::default());
+    let client = Rc::new(Quiet { inner: app.ctx.client.clone(), input, output });
+    let ctx = Ctx { watched: app.ctx.watched.clone(), client: client.clone() };
+    let result = Box::pin(dispatch(&ctx, words)).await;
+    (result, client.output.take())
 }
 
 async fn dispatch<W: World>(ctx: &Ctx<W>, words: &[&str]) -> Result<i32> {
@@ -45,6 +57,17 @@ async fn dispatch<W: World>(ctx: &Ctx<W>, words: &[&str]) -> Result<i32> {
 /// `docker compose exec`.
 pub(super) async fn exec<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
     let member = app.running(args.word(0), args.number("index")).await?;
+    if app.board.dry {
+        return match args.flag("detach") {
+            true => {
+                let (command, name) = (args.positionals[1..].join(" "), member.name());
+                let line = format!(" DRY-RUN MODE - Executing command {command:?} in {name} (detached mode)\n");
+                app.ctx.print(line).await;
+                Ok(0)
+            }
+            false => Err(Error::Client("interactive run is not supported in dry-run mode".into())),
+        };
+    }
     let mut words: Vec<String> = vec!["exec".into()];
     let client = &app.ctx.client;
     let no_tty = args.given("no-tty") && args.flag("no-tty");
@@ -75,14 +98,19 @@ pub(super) async fn run<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> 
         Box::pin(app.ensure_networks()).await?;
         Box::pin(app.ensure_volumes()).await?;
         Box::pin(app.converge(&needed, &Plan { never: true, ..Plan::default() })).await?;
-        Box::pin(app.start_services(&needed, None)).await?;
+        Box::pin(app.start_services(&needed, None, None)).await?;
         Box::pin(app.wait_for_dependencies(service, None)).await?;
     } else {
         Box::pin(app.ensure_networks()).await?;
         Box::pin(app.ensure_volumes()).await?;
     }
     Box::pin(app.ensure_images(&[service.to_string()], args)).await?;
-    let image = Box::pin(image::ensure_quietly(app.ctx, &app.image_of(service)?, PullPolicy::Never, None)).await?;
+    let image = match app.board.dry {
+        true => None,
+        false => {
+            Some(Box::pin(image::ensure_quietly(app.ctx, &app.image_of(service)?, PullPolicy::Never, None)).await?)
+        }
+    };
     let client = &app.ctx.client;
     let no_tty = args.given("no-TTY") && args.flag("no-TTY");
     let detach = args.flag("detach");
@@ -115,8 +143,11 @@ pub(super) async fn run<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> 
         words,
     };
     app.progress("Container", &name, "Creating").await;
-    let record = Box::pin(app.create(service, &image, &changes)).await?;
+    let record = Box::pin(app.create(service, image.as_ref(), &changes)).await?;
     app.progress("Container", &name, "Created").await;
+    if app.board.dry {
+        return Err(Error::Client("interactive run is not supported in dry-run mode".into()));
+    }
     if detach {
         Box::pin(engine::start(app.ctx, &record.id, false)).await?;
         app.ctx.print(format!("{name}\n")).await;
@@ -179,7 +210,13 @@ pub(super) async fn copy<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
             _ => words.push(word.clone()),
         }
     }
+    let (from, to) = (args.word(0), args.word(1));
+    app.board.phase("Copying");
     match inside {
+        1 if app.board.dry => {
+            app.event(from, "copy", &format!("{from} to {to} Copied")).await;
+            Ok(0)
+        }
         0 => Err(Error::Client("unknown copy direction".into())),
         1 => Box::pin(docker(app, &words.iter().map(String::as_str).collect::<Vec<_>>(), false)).await,
         _ => Err(Error::Client("copying between services is not supported".into())),

@@ -5,7 +5,6 @@ use super::app::Member;
 use super::together::together;
 use crate::cli::Args;
 use crate::container::Status;
-use crate::engine::container::{self as engine, find_by_id};
 use crate::engine::{Error, Result};
 use crate::world::World;
 use std::time::Duration;
@@ -16,7 +15,10 @@ impl<W: World> App<'_, W> {
         let work = members.iter().map(|member| {
             Box::pin(async move {
                 self.progress("Container", member.name(), "Stopping").await;
-                Box::pin(engine::stop(self.ctx, &member.record, timeout, None)).await?;
+                if member.record.is_running() {
+                    Box::pin(self.hooks(member, "pre_stop", None)).await?;
+                }
+                Box::pin(self.stop_one(&member.record, timeout)).await?;
                 self.progress("Container", member.name(), "Stopped").await;
                 Ok(())
             }) as std::pin::Pin<Box<dyn Future<Output = Result<()>>>>
@@ -54,11 +56,12 @@ pub(super) async fn start<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32
     {
         return Err(Error::Client(format!("service {service:?} has no container to start")));
     }
-    Box::pin(app.start_services(&services, None)).await?;
+    Box::pin(app.start_services(&services, None, None)).await?;
     Ok(0)
 }
 
 pub(super) async fn stop<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
+    app.board.phase("Stopping");
     let members = app.members(&args.positionals).await?;
     for group in app.last_first(members)? {
         Box::pin(app.stop_all(&group, args.number("timeout"))).await?;
@@ -67,16 +70,33 @@ pub(super) async fn stop<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
 }
 
 pub(super) async fn restart<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
-    let members = app.members(&args.positionals).await?;
-    for service in app.order()? {
-        for member in members.iter().filter(|m| m.service == service) {
-            app.progress("Container", member.name(), "Restarting").await;
-            Box::pin(engine::stop(app.ctx, &member.record, args.number("timeout"), None)).await?;
-            Box::pin(engine::start(app.ctx, &member.record.id, false)).await?;
-            app.progress("Container", member.name(), "Started").await;
-        }
+    app.board.phase("Restarting");
+    let mut services = args.positionals.clone();
+    if !args.flag("no-deps") && !services.is_empty() {
+        services.extend(app.restarted_with(&services));
     }
+    Box::pin(app.restart_services(&services, args.number("timeout"))).await?;
     Ok(0)
+}
+
+impl<W: World> App<'_, W> {
+    /// Stops and starts the containers of these services, or of all.
+    pub(super) async fn restart_services(&self, services: &[String], timeout: Option<i64>) -> Result<()> {
+        let members = self.members(services).await?;
+        for service in self.order()? {
+            for member in members.iter().filter(|m| m.service == service) {
+                if member.record.is_running() {
+                    Box::pin(self.hooks(member, "pre_stop", None)).await?;
+                }
+                self.progress("Container", member.name(), "Restarting").await;
+                Box::pin(self.stop_one(&member.record, timeout)).await?;
+                Box::pin(self.start_one(&member.record.id)).await?;
+                self.progress("Container", member.name(), "Started").await;
+                Box::pin(self.hooks(member, "post_start", None)).await?;
+            }
+        }
+        Ok(())
+    }
 }
 
 pub(super) async fn kill<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
@@ -86,17 +106,16 @@ pub(super) async fn kill<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
     }
     members.retain(|m| m.record.is_running());
     if members.is_empty() {
-        app.ctx.warn("no container to kill\n").await;
+        app.ctx.warn("no container to kill").await;
         return Ok(0);
     }
+    app.board.phase("Killing");
     for member in &members {
         app.progress("Container", member.name(), "Killing").await;
-        Box::pin(super::run::docker(
-            app,
-            &["kill", "--signal", args.value("signal").unwrap_or("SIGKILL"), &member.record.id],
-            false,
-        ))
-        .await?;
+        let signal = args.value("signal").unwrap_or("SIGKILL");
+        if !app.board.dry {
+            Box::pin(super::run::docker(app, &["kill", "--signal", signal, &member.record.id], false)).await?;
+        }
         app.progress("Container", member.name(), "Killed").await;
     }
     Ok(0)
@@ -112,8 +131,10 @@ pub(super) async fn pause<W: World>(app: &App<'_, W>, args: &Args, paused: bool)
         if !fits {
             continue;
         }
-        Box::pin(super::run::docker(app, &[if paused { "pause" } else { "unpause" }, &member.record.id], false))
-            .await?;
+        if !app.board.dry {
+            let word = if paused { "pause" } else { "unpause" };
+            Box::pin(super::run::docker(app, &[word, &member.record.id], false)).await?;
+        }
         app.progress("Container", member.name(), if paused { "Paused" } else { "Unpaused" }).await;
     }
     Ok(0)
@@ -126,7 +147,7 @@ pub(super) async fn wait<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
     }
     loop {
         for member in &members {
-            let record = find_by_id(app.ctx, &member.record.id)?;
+            let record = app.current(&member.record.id)?;
             if record.is_running() {
                 continue;
             }

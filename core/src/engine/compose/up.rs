@@ -1,17 +1,12 @@
 //! `docker compose up`, `create` and `scale`.
 
 use super::App;
+use super::attached::attached;
 use super::converge::{Plan, scale_of};
-use super::logs::{Prefixes, follow};
-use super::together::together;
+use super::watch::Watch;
 use crate::cli::Args;
-use crate::engine::container::find_by_id;
-use crate::engine::race::{First, race};
 use crate::engine::{Error, Result};
 use crate::world::World;
-use cutaway_userland::os::Signal;
-use std::cell::Cell;
-use std::pin::{Pin, pin};
 use std::time::Duration;
 
 /// Networks, volumes, images and containers; the services, in order.
@@ -54,6 +49,7 @@ async fn orphans<W: World>(app: &App<'_, W>, args: &Args) -> Result<()> {
 }
 
 pub(super) async fn create<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
+    app.board.phase("Creating");
     Box::pin(prepare(app, args, &Plan::of(args)?)).await?;
     Ok(0)
 }
@@ -63,21 +59,22 @@ pub(super) async fn scale<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32
     let named: Vec<String> = scale.keys().cloned().collect();
     let plan = Plan { never: true, scale, ..Plan::default() };
     let inner = Args { positionals: named, ..args.clone() };
+    app.board.phase("Scaling");
     let services = Box::pin(prepare(app, &inner, &plan)).await?;
-    Box::pin(app.start_services(&services, None)).await?;
+    Box::pin(app.start_services(&services, None, None)).await?;
     Ok(0)
 }
 
 pub(super) async fn up<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
+    let stops = combined(args)?;
     let wait = args.flag("wait");
-    let stops = args.flag("abort-on-container-exit")
-        || args.flag("abort-on-container-failure")
-        || args.value("exit-code-from").is_some_and(|s| !s.is_empty());
-    if args.flag("detach") && stops {
-        return Err(Error::Client("cannot combine --abort-on-container-exit and --detach".into()));
-    }
-    if args.flag("watch") {
-        return Err(Error::Client("compose watch is not supported: run `docker compose up --build` again".into()));
+    let watchable =
+        |s: &serde_json::Map<_, serde_json::Value>| s.get("develop").is_some_and(|d| d.get("watch").is_some());
+    if args.flag("watch") && !app.project.services.values().any(watchable) {
+        return Err(Error::Client(
+            "none of the selected services is configured for watch, see https://docs.docker.com/compose/how-tos/file-watch/"
+                .into(),
+        ));
     }
     let services = Box::pin(prepare(app, args, &Plan::of(args)?)).await?;
     if args.flag("no-start") {
@@ -85,121 +82,89 @@ pub(super) async fn up<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
     }
     let limit = args.number("wait-timeout").filter(|n| *n > 0).map(|n| Duration::from_secs(n as u64));
     if args.flag("detach") || wait {
-        Box::pin(app.start_services(&services, limit)).await?;
+        Box::pin(app.start_services(&services, limit, None)).await?;
         if wait {
-            for member in app.members(&services).await? {
-                app.progress("Container", member.name(), "Waiting").await;
-                match app.wait_healthy(&member, limit, false).await {
-                    Ok(state) => app.progress("Container", member.name(), state).await,
-                    Err(error) => {
-                        app.progress("Container", member.name(), "Error").await;
-                        return Err(error);
-                    }
-                }
-            }
+            Box::pin(wait_for_all(app, &services, limit)).await?;
         }
         return Ok(0);
     }
-    Box::pin(attached(app, args, &services, stops)).await
+    if app.board.dry {
+        app.ctx.print("end of 'compose up' output, interactive run is not supported in dry-run mode\n").await;
+        return Ok(0);
+    }
+    let watch = match args.flag("watch") {
+        true => Some(Watch::begin(app, args, &args.positionals).await?),
+        false => None,
+    };
+    Box::pin(attached(app, args, &services, stops, watch)).await
 }
 
-/// Shows what the containers print until all have ended or `^C` stops them.
-async fn attached<W: World>(app: &App<'_, W>, args: &Args, services: &[String], stops: bool) -> Result<i32> {
-    let chosen = |service: &String| {
-        let attach = args.values("attach");
-        !args.values("no-attach").contains(service)
-            && (attach.is_empty() || attach.contains(service))
-            && (args.positionals.is_empty() || args.flag("attach-dependencies") || args.positionals.contains(service))
+/// What can't be asked for together; whether the end of one container ends all.
+fn combined(args: &Args) -> Result<bool> {
+    let from = args.value("exit-code-from").is_some_and(|s| !s.is_empty());
+    let (exit, failure) = (args.flag("abort-on-container-exit"), args.flag("abort-on-container-failure"));
+    let attach = !args.values("attach").iter().all(String::is_empty) || args.flag("attach-dependencies");
+    let refused = |text: &str| Err(Error::Client(text.into()));
+    if exit && failure {
+        return refused("--abort-on-container-failure cannot be combined with --abort-on-container-exit");
+    }
+    if args.flag("wait") && (exit || from || failure || attach || args.flag("watch")) {
+        return refused(
+            "--wait cannot be combined with --abort-on-container-exit, --abort-on-container-failure, --attach, --attach-dependencies or --watch",
+        );
+    }
+    if args.flag("detach") && (exit || from || failure || attach || args.flag("watch")) {
+        return refused(
+            "--detach cannot be combined with --abort-on-container-exit, --abort-on-container-failure, --attach, --attach-dependencies or --watch",
+        );
+    }
+    if args.flag("no-build") && args.flag("watch") {
+        return refused("--no-build and --watch are incompatible");
+    }
+    Ok(exit || failure || from)
+}
+
+/// `--wait`: until every container is healthy, runs, or has done what another waits for.
+async fn wait_for_all<W: World>(app: &App<'_, W>, services: &[String], limit: Option<Duration>) -> Result<()> {
+    let end = limit.map(|l| app.ctx.world().now() + l);
+    let once = |service: &String| {
+        app.project.services.keys().any(|other| {
+            let how = crate::compose::dependencies(&app.project, other).get(service.as_str()).copied();
+            how.and_then(|h| h.get("condition")).is_some_and(|c| c == "service_completed_successfully")
+        })
     };
-    let members: Vec<_> = app.members(services).await?.into_iter().filter(|m| chosen(&m.service)).collect();
-    let prefixes = Prefixes::new(app, &members, args.flag("no-log-prefix"), args.flag("timestamps"));
-    // Only what is printed from now on.
-    let mut seen = Vec::new();
+    let members = app.members(services).await?;
     for member in &members {
-        seen.push(app.ctx.world().logs(&member.record.id, 0).await.map_or(0, |l| l.len()));
+        app.progress("Container", member.name(), "Waiting").await;
     }
-    let names: Vec<String> = members.iter().map(|m| prefixes.name(m)).collect();
-    app.ctx.print(format!("Attaching to {}\n", names.join(", "))).await;
-    let stopped = Cell::new(None::<(String, i32)>);
-    let stop = &stopped;
-    let prefixes = &prefixes;
-    let failure_only = args.flag("abort-on-container-failure");
-    let work = async {
-        Box::pin(app.start_services(services, None)).await?;
-        let follows = members.iter().zip(&seen).map(|(member, seen)| {
-            Box::pin(async move {
-                Box::pin(follow(app, member, *seen, prefixes)).await;
-                let Ok(record) = find_by_id(app.ctx, &member.record.id) else { return };
-                let code = record.state.exit_code;
-                let name = prefixes.name(member);
-                app.ctx.print(format!("{name} exited with code {code}\n")).await;
-                if stops && (!failure_only || code != 0) {
-                    let first = stop.take().unwrap_or((member.service.clone(), code));
-                    stop.set(Some(first));
-                }
-            }) as Pin<Box<dyn Future<Output = ()>>>
-        });
-        let aborted = async {
-            loop {
-                let known = stop.take();
-                stop.set(known.clone());
-                if known.is_some() {
-                    return;
-                }
-                app.ctx.world().record_change(Duration::from_millis(200)).await;
-            }
+    for member in &members {
+        let left = end.map(|end| end.saturating_sub(app.ctx.world().now()));
+        let waited = match once(&member.service) {
+            true => app.wait_completed(member, left).await,
+            false => app.wait_healthy(member, left, false).await,
         };
-        if stops {
-            race(aborted, together(follows.collect())).await;
-        } else {
-            together(follows.collect::<Vec<_>>()).await;
-        }
-        Ok::<(), Error>(())
-    };
-    let mut work = pin!(work);
-    match race(work.as_mut(), interrupted(app)).await {
-        First::Left(result) => result?,
-        First::Right(()) => {
-            app.ctx.warn("Gracefully Stopping... press Ctrl+C again to force\n").await;
-            let stopping = async {
-                for group in app.last_first(app.members(services).await?)? {
-                    Box::pin(app.stop_all(&group, args.number("timeout"))).await?;
-                }
-                Ok(())
-            };
-            // What they still print while they end is shown, too.
-            let both: Vec<Pin<Box<dyn Future<Output = Result<()>> + '_>>> = vec![Box::pin(stopping), Box::pin(work)];
-            if let First::Right(()) = race(together(both), interrupted(app)).await {
-                for member in app.members(services).await?.iter().filter(|m| m.record.is_running()) {
-                    Box::pin(super::run::docker(app, &["kill", &member.record.id], false)).await?;
-                }
+        match waited {
+            Ok(state) => app.progress("Container", member.name(), state).await,
+            Err(Error::Client(text)) if text.starts_with("timeout") => {
+                let limit = crate::compose::duration(&format!("{}s", limit.unwrap_or_default().as_secs()));
+                return Err(Error::Client(format!("application not healthy after {}", limit.unwrap_or_default())));
             }
-            return Ok(130);
+            Err(error) => return Err(error),
         }
     }
-    if !stops {
-        return Ok(0);
-    }
-    app.ctx.warn("Aborting on container exit...\n").await;
-    for group in app.last_first(app.members(services).await?)? {
-        Box::pin(app.stop_all(&group, args.number("timeout"))).await?;
-    }
-    let first = stopped.take();
-    match args.value("exit-code-from").filter(|s| !s.is_empty()) {
-        Some(service) => {
-            let member = app.members(&[service.to_string()]).await?.into_iter().next();
-            Ok(member.map_or(0, |m| m.record.state.exit_code))
-        }
-        None => Ok(first.map_or(0, |(_, code)| code)),
-    }
+    Ok(())
 }
 
-/// Waits for a signal that asks to end.
-async fn interrupted<W: World>(app: &App<'_, W>) {
-    loop {
-        let signal = app.ctx.client.signal().await;
-        if matches!(signal, Signal::INT | Signal::TERM) {
-            return;
-        }
+/// What `watch` needs to run: everything as the file says, with images built anew.
+pub(super) async fn before_watch<W: World>(app: &App<'_, W>, args: &Args) -> Result<()> {
+    let services = app.with_dependencies(&args.positionals, true)?;
+    let watched = |name: &&String| {
+        let service = &app.project.services[name.as_str()];
+        service.contains_key("build") && service.contains_key("develop")
+    };
+    for name in services.iter().filter(watched) {
+        Box::pin(app.build(name, args.flag("quiet"), &Args::default())).await?;
     }
+    Box::pin(prepare(app, args, &Plan::default())).await?;
+    Box::pin(app.start_services(&services, None, None)).await
 }

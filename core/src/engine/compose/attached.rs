@@ -1,0 +1,257 @@
+//! `docker compose up` in the foreground: what the containers print, until all have ended, one of them ends all, or
+//! `^C` stops them.
+
+use super::App;
+use super::app::Member;
+use super::logs::{Prefixes, follow};
+use super::progress::paint;
+use super::watch::Watch;
+use crate::cli::Args;
+use crate::engine::Result;
+use crate::engine::race::{First, race};
+use crate::world::{Stream, World};
+use cutaway_userland::os::Signal;
+use cutaway_userland::sorted::Map as BTreeMap;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
+/// How often it is looked who has come.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What has been heard of a container.
+#[derive(Default)]
+struct Heard {
+    /// The lines that have been shown.
+    lines: usize,
+    /// The start that is listened to, or was.
+    started: Option<Duration>,
+    listening: bool,
+}
+
+/// A container that has ended: its exit code, and how many lines were shown.
+type End = (Member, i32, usize);
+
+/// The containers of some services, as they come and go.
+struct Audience<'a, 'b, W> {
+    app: &'a App<'b, W>,
+    services: &'a [String],
+    /// The services whose output is shown.
+    shown: &'a [String],
+    prefixes: &'a Prefixes,
+    heard: BTreeMap<String, Heard>,
+    following: Vec<Pin<Box<dyn Future<Output = End> + 'a>>>,
+}
+
+impl<'a, W: World> Audience<'a, '_, W> {
+    /// What has been printed so far is not shown.
+    async fn prepare(&mut self, members: &[Member]) {
+        for member in members {
+            let record = &member.record;
+            let lines = self.app.ctx.world().logs(&record.id, 0).await.map_or(0, |l| l.len());
+            let started = record.state.started.filter(|_| !record.is_running());
+            self.heard.insert(record.id.clone(), Heard { lines, started, listening: false });
+        }
+    }
+
+    /// Listens to those who have started since.
+    async fn look(&mut self) -> Result<()> {
+        for member in self.app.members(self.services).await? {
+            let heard = self.heard.entry(member.record.id.clone()).or_default();
+            let started = member.record.state.started;
+            if heard.listening || started.is_none() || started == heard.started {
+                continue;
+            }
+            (heard.started, heard.listening) = (started, true);
+            let (app, from) = (self.app, heard.lines);
+            let prefixes = self.shown.contains(&member.service).then_some(self.prefixes);
+            self.following.push(Box::pin(async move {
+                let (lines, code) = Box::pin(follow(app, &member, from, prefixes)).await;
+                (member, code, lines)
+            }));
+        }
+        Ok(())
+    }
+
+    /// Listens until nobody is left, or somebody's end is one that `ends` wants to know of.
+    async fn listen(&mut self, ends: impl Fn(i32) -> bool) -> Result<Option<(Member, i32)>> {
+        loop {
+            self.look().await?;
+            // While something is made or started, the next may still come.
+            if self.following.is_empty() && !self.app.board.hushed.get() {
+                return Ok(None);
+            }
+            let mut tick = self.app.ctx.world().record_change(PAUSE);
+            let following = &mut self.following;
+            let ended = poll_fn(|cx| {
+                for at in 0..following.len() {
+                    if let Poll::Ready(end) = following[at].as_mut().poll(cx) {
+                        drop(following.remove(at));
+                        return Poll::Ready(Some(end));
+                    }
+                }
+                tick.as_mut().poll(cx).map(|()| None)
+            })
+            .await;
+            let Some((member, code, lines)) = ended else { continue };
+            if let Some(heard) = self.heard.get_mut(&member.record.id) {
+                (heard.lines, heard.listening) = (lines, false);
+            }
+            self.prefixes.ended(self.app, &member, &format!("exited with code {code}")).await;
+            if ends(code) {
+                return Ok(Some((member, code)));
+            }
+        }
+    }
+}
+
+/// The services whose output is shown.
+fn shown<W: World>(app: &App<'_, W>, args: &Args, services: &[String]) -> Vec<String> {
+    let given: Vec<&String> = args.values("attach").iter().filter(|s| !s.is_empty()).collect();
+    let chosen = |service: &&String| {
+        let own = app.project.services.get(service.as_str()).and_then(|s| s.get("attach"));
+        let asked = given.contains(service);
+        let named =
+            args.positionals.is_empty() || args.flag("attach-dependencies") || args.positionals.contains(service);
+        !args.values("no-attach").contains(service)
+            && (asked || (given.is_empty() && named && own != Some(&serde_json::Value::Bool(false))))
+    };
+    services.iter().filter(chosen).cloned().collect()
+}
+
+/// Starts the services and shows what their containers print; the exit status. `watch` runs beside them.
+pub(super) async fn attached<W: World>(
+    app: &App<'_, W>,
+    args: &Args,
+    services: &[String],
+    stops: bool,
+    mut watch: Option<Watch>,
+) -> Result<i32> {
+    let shown = shown(app, args, services);
+    let members = app.members(services).await?;
+    let seen: Vec<Member> = members.iter().filter(|m| shown.contains(&m.service)).cloned().collect();
+    let prefixes = &Prefixes::new(app, &seen, args);
+    let names: Vec<String> = seen.iter().map(|m| prefixes.name(m)).collect();
+    app.ctx.print(format!("Attaching to {}\n", names.join(", "))).await;
+    app.board.mix();
+    let (heard, following) = (BTreeMap::new(), Vec::new());
+    let mut audience = Audience { app, services, shown: &shown, prefixes, heard, following };
+    audience.prepare(&members).await;
+    let failure_only = args.flag("abort-on-container-failure");
+    // Their output tells that they run.
+    app.board.hushed.set(true);
+    let starting = async {
+        let started = Box::pin(app.start_services(services, None, Some(prefixes))).await;
+        app.board.hushed.set(false);
+        started
+    };
+    let watching = async {
+        match watch.as_mut() {
+            Some(watch) => Box::pin(watch.run(app, prefixes)).await,
+            None => std::future::pending().await,
+        }
+    };
+    let work = async {
+        let listening = audience.listen(|code| stops && (!failure_only || code != 0));
+        both(starting, listening).await.map(|((), end)| end)
+    };
+    let first = {
+        let (mut work, watching) = (pin!(work), pin!(watching));
+        match race(race(work.as_mut(), watching), interrupted(app)).await {
+            First::Left(First::Left(result)) => Some(result?),
+            First::Left(First::Right(failed)) => {
+                failed?;
+                None
+            }
+            First::Right(()) => None,
+        }
+    };
+    match first {
+        Some(None) => Ok(0),
+        Some(Some((member, code))) => {
+            let text = "Aborting on container exit...";
+            let tty = app.ctx.client.is_tty(Stream::Err) && app.board.colours;
+            app.ctx.warn(if tty { paint("31;1", text) } else { text.to_string() } + "\n").await;
+            let mut codes = vec![(member.service.clone(), code)];
+            Box::pin(stop_all(app, args, services, &mut audience)).await?;
+            let from = args.value("exit-code-from").filter(|s| !s.is_empty());
+            if let Some(service) = from {
+                for member in app.members(&[service.to_string()]).await? {
+                    codes.insert(0, (member.service, member.record.state.exit_code));
+                }
+            }
+            Ok(codes.first().map_or(0, |(_, code)| *code))
+        }
+        None => {
+            app.board.hushed.set(false);
+            app.ctx.print("Gracefully Stopping... press Ctrl+C again to force\n").await;
+            let forced = {
+                let stopping = pin!(stop_all(app, args, services, &mut audience));
+                match race(stopping, interrupted(app)).await {
+                    First::Left(result) => {
+                        result?;
+                        false
+                    }
+                    First::Right(()) => true,
+                }
+            };
+            for member in app.members(services).await?.iter().filter(|m| forced && m.record.is_running()) {
+                let _ = Box::pin(super::run::docker(app, &["kill", &member.record.id], false)).await;
+            }
+            Ok(130)
+        }
+    }
+}
+
+/// Stops all containers; what they still print while they end is shown, too.
+async fn stop_all<W: World>(
+    app: &App<'_, W>,
+    args: &Args,
+    services: &[String],
+    audience: &mut Audience<'_, '_, W>,
+) -> Result<()> {
+    let stopping = async {
+        for group in app.last_first(app.members(services).await?)? {
+            Box::pin(app.stop_all(&group, args.number("timeout"))).await?;
+        }
+        Ok(())
+    };
+    both(stopping, audience.listen(|_| false)).await.map(drop)
+}
+
+/// Two at once; the first error ends both.
+async fn both<A, B>(one: impl Future<Output = Result<A>>, other: impl Future<Output = Result<B>>) -> Result<(A, B)> {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    let (mut left, mut right) = (None, None);
+    poll_fn(|cx| {
+        if left.is_none()
+            && let Poll::Ready(value) = one.as_mut().poll(cx)
+        {
+            left = Some(value?);
+        }
+        if right.is_none()
+            && let Poll::Ready(value) = other.as_mut().poll(cx)
+        {
+            right = Some(value?);
+        }
+        match (left.take(), right.take()) {
+            (Some(left), Some(right)) => Poll::Ready(Ok((left, right))),
+            (l, r) => {
+                (left, right) = (l, r);
+                Poll::Pending
+            }
+        }
+    })
+    .await
+}
+
+/// Waits for a signal that asks to end.
+pub(super) async fn interrupted<W: World>(app: &App<'_, W>) {
+    loop {
+        let signal = app.ctx.client.signal().await;
+        if matches!(signal, Signal::INT | Signal::TERM) {
+            return;
+        }
+    }
+}
