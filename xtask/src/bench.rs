@@ -16,12 +16,12 @@ pub fn run(words: &[&str]) -> Result<(), String> {
     if let Some(other) = words.iter().find(|w| !["start", "sim", "page"].contains(w)) {
         return Err(format!("there is no benchmark {other:?}; there are start, sim and page"));
     }
-    tools::cargo(&["build", "--release", "--package", "cutaway"])?;
     if all || words.contains(&"start") {
+        tools::cargo(&["build", "--release", "--package", "cutaway"])?;
         starts()?;
     }
     if all || words.contains(&"sim") {
-        tools::cargo(&["bench", "--package", "cutaway-tests", "--bench", "simulator"])?;
+        simulator()?;
     }
     if all || words.contains(&"page") {
         page_figures()?;
@@ -147,6 +147,41 @@ fn bundle(folder: &Path) -> Result<(), String> {
     std::fs::write(&file, text).map_err(|e| failed(&file, e))
 }
 
+/// What each command costs in the simulator: a line for each, the median and how far the samples lie apart.
+fn simulator() -> Result<(), String> {
+    let mut command = tools::cargo_command(&["bench", "--package", "cutaway-tests", "--bench", "simulator"]);
+    let shown = tools::show(&command);
+    let output = command.stderr(Stdio::inherit()).output().map_err(|e| format!("{shown}: {e}"))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() {
+        return Err(format!("{shown}: {}\n{text}", output.status));
+    }
+    println!("\nThe simulator, each line a script of its own:");
+    for (name, least, median, most) in estimates(&text) {
+        println!("  {name:66} {median:>10}   ({least} to {most})");
+    }
+    Ok(())
+}
+
+/// Criterion's estimates: `simulator/NAME` and then `time: [LEAST MEDIAN MOST]`, on the same line where the
+/// name is short.
+fn estimates(text: &str) -> Vec<(String, String, String, String)> {
+    let mut found = Vec::new();
+    let mut name = String::new();
+    for line in text.lines() {
+        let (head, time) = line.split_once("time:").map_or((line, None), |(head, time)| (head, Some(time)));
+        if let Some(next) = head.trim().strip_prefix("simulator/") {
+            name = next.to_string();
+        }
+        let words: Vec<&str> = time.unwrap_or("").trim().trim_matches(['[', ']']).split(' ').collect();
+        if let [least, u1, median, u2, most, u3] = words[..] {
+            let value = |number: &str, unit: &str| format!("{number} {unit}");
+            found.push((name.clone(), value(least, u1), value(median, u2), value(most, u3)));
+        }
+    }
+    found
+}
+
 fn page_figures() -> Result<(), String> {
     page::build(page::Size::Smallest)?;
     println!("\nThe page, as it is first loaded:");
@@ -193,4 +228,18 @@ fn median(times: &[Duration]) -> Duration {
     let mut sorted = times.to_vec();
     sorted.sort();
     sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::estimates;
+
+    #[test]
+    fn figures_are_found() {
+        let text = "simulator/true          time:   [195.04 µs 196.00 µs 197.50 µs]\n                        change: [-1%]\n\
+                    simulator/docker run --rm busybox true\n                        time:   [1.0 ms 2.0 ms 3.0 ms]\n";
+        let found = estimates(text);
+        let shown: Vec<_> = found.iter().map(|(name, _, median, _)| (name.as_str(), median.as_str())).collect();
+        assert_eq!(shown, [("true", "196.00 µs"), ("docker run --rm busybox true", "2.0 ms")]);
+    }
 }

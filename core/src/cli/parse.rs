@@ -18,6 +18,13 @@ pub fn parse(argv: &[String]) -> Result<Invocation, Usage> {
     if global.flag("version") {
         return Err(Usage::out(format!("Docker version {DOCKER_VERSION}, build cutaway\n")));
     }
+    const LEVELS: [&str; 8] = ["debug", "info", "warn", "warning", "error", "fatal", "panic", "trace"];
+    if let Some(level) = global.value("log-level")
+        && !level.is_empty()
+        && !LEVELS.contains(&level.to_ascii_lowercase().as_str())
+    {
+        return Err(Usage::error(format!("Unable to parse logging level: {level}"), 1));
+    }
     let mut words = std::mem::take(&mut global.positionals);
     if words.first().is_some_and(|w| w == "help") && !global.flag("help") {
         return Err(help_on(&words[1..]));

@@ -262,10 +262,51 @@ fn sample(flag: &surface::Flag) -> &'static str {
         (_, "add-host") => "db:10.0.0.1",
         (_, "dns") => "9.9.9.9",
         (_, "device-cgroup-rule") => "c 1:3 rwm",
-        (_, "device-read-bps" | "device-write-bps" | "device-read-iops" | "device-write-iops") => "/dev/sda:1mb",
+        (_, "device-read-bps" | "device-write-bps" | "device-read-iops" | "device-write-iops") => "/dev/sda:1000",
+        (_, "dns-search") => "example.com",
         (_, "blkio-weight-device") => "/dev/sda:200",
         _ => "a=b",
     }
+}
+
+/// `run` with a flag and its value, and what Docker's client says of it.
+#[test]
+fn values_that_are_refused() {
+    for (flag, value, why) in [
+        ("ulimit", "as=1", "invalid ulimit type: as"),
+        ("ulimit", "nofile=1:2:3", "too many limit value arguments - 1:2:3, can only have up to two, `soft[:hard]`"),
+        (
+            "ulimit",
+            "nofile=-1:5",
+            "ulimit soft limit must be less than or equal to hard limit: soft: -1 (unlimited), hard: 5",
+        ),
+        ("gpus", "", "EOF"),
+        ("gpus", "x", "invalid count (x): value must be either \"all\" or an integer: invalid syntax"),
+        (
+            "gpus",
+            "99999999999999999999",
+            "invalid count (99999999999999999999): value must be either \"all\" or an integer: value out of range",
+        ),
+        ("mount", "\"a", "parse error on line 1, column 3: extraneous or missing \" in quoted-field"),
+        ("mount", "a\"b", "parse error on line 1, column 2: bare \" in non-quoted-field"),
+        ("dns-search", "a_b", "a_b is not a valid domain"),
+        ("memory", "1e400", "strconv.ParseFloat: parsing \"1e400\": value out of range"),
+        ("health-interval", "9999999999h", "time: invalid duration \"9999999999h\""),
+        ("health-interval", "1.5.5s", "time: missing unit in duration \"1.5.5s\""),
+        ("blkio-weight-device", "/dev/x:5000", "invalid weight for device: /dev/x:5000"),
+        ("device-read-bps", ":5", "bad format: :5"),
+    ] {
+        let line: Vec<String> = ["run", &format!("--{flag}={value}"), "b"].map(str::to_string).into();
+        let usage = parse(&line).expect_err(flag);
+        let short = if flag == "memory" { "-m, " } else { "" };
+        let first = format!("invalid argument {value:?} for \"{short}--{flag}\" flag: {why}");
+        assert_eq!((usage.text.lines().next(), usage.status), (Some(first.as_str()), 125));
+    }
+    for line in ["ps --filter=", "run --ulimit core=-1 --dns-search . --dns-search example.com b", "-l warn ps"] {
+        assert!(parse(&words(line)).is_ok(), "{line}");
+    }
+    let level = parse(&words("-l loud ps")).expect_err("a level");
+    assert_eq!((level.text.as_str(), level.status), ("Unable to parse logging level: loud\n", 1));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a flag's value may be, by the type that help shows. Texts of errors are those of Docker's flag types.
 
 use super::surface::Flag;
-use crate::container::spec::{self, csv};
+use crate::container::spec::{self, csv, csv_strict};
 
 type Checked = Result<String, String>;
 
@@ -18,9 +18,10 @@ pub(super) fn check(flag: &Flag, compose: bool, value: &str) -> Checked {
         "bytes" => spec::parse_bytes(value).map(|_| value.to_string()),
         "decimal" => spec::parse_nano_cpus(value).map(|_| value.to_string()),
         "duration" => spec::parse_duration(value).map(|_| value.to_string()),
+        "filter" if value.is_empty() => Ok(String::new()),
         "filter" => pair(value, "bad format of filter (expected name=value)").map(same),
         "stringToString" => pair(value, &format!("{value} must be formatted as key=value")).map(same),
-        "ulimit" => ulimit(value).map(same),
+        "ulimit" => spec::parse_ulimit(value).map(|_| value.to_string()),
         "mount" => mount(value).map(same),
         "network" => network(value).map(same),
         "gpu-request" => gpus(value).map(same),
@@ -76,49 +77,9 @@ fn pair(value: &str, error: &str) -> Result<(), String> {
     value.contains('=').then_some(()).ok_or_else(|| error.to_string())
 }
 
-const ULIMITS: [&str; 16] = [
-    "as",
-    "core",
-    "cpu",
-    "data",
-    "fsize",
-    "locks",
-    "memlock",
-    "msgqueue",
-    "nice",
-    "nofile",
-    "nproc",
-    "rss",
-    "rtprio",
-    "rttime",
-    "sigpending",
-    "stack",
-];
-
-fn ulimit(value: &str) -> Result<(), String> {
-    let Some((name, limits)) = value.split_once('=') else { return Err(format!("invalid ulimit argument: {value}")) };
-    if !ULIMITS.contains(&name) {
-        return Err(format!("invalid ulimit type: {name}"));
-    }
-    let number = |text: &str| signed(text).map(|n| n.parse::<i64>().unwrap_or(0));
-    let (soft, hard) = match limits.split_once(':') {
-        None => (number(limits)?, None),
-        Some((soft, hard)) => (number(soft)?, Some(number(hard)?)),
-    };
-    match hard {
-        Some(_) if limits.matches(':').count() > 1 => {
-            Err(format!("too many limit value arguments - {limits}, can only have up to two, `soft[:hard]`"))
-        }
-        Some(hard) if hard != -1 && (soft == -1 || soft > hard) => {
-            Err(format!("ulimit soft limit must be less than or equal to hard limit: {soft} > {hard}"))
-        }
-        _ => Ok(()),
-    }
-}
-
 fn mount(value: &str) -> Result<(), String> {
-    let (mut kind, mut target, mut source) = ("volume".to_string(), false, false);
-    for field in csv(value) {
+    let (mut kind, mut target) = ("volume".to_string(), false);
+    for field in csv_strict(value)? {
         let (key, text) = match field.split_once('=') {
             Some((key, text)) => (key.to_ascii_lowercase(), Some(text)),
             None => (field.to_ascii_lowercase(), None),
@@ -132,7 +93,7 @@ fn mount(value: &str) -> Result<(), String> {
         match key.as_str() {
             "type" => kind = text.to_ascii_lowercase(),
             "target" | "dst" | "destination" => target = !text.is_empty(),
-            "source" | "src" => source = !text.is_empty(),
+            "source" | "src" => {}
             "readonly" | "ro" | "volume-nocopy" | "bind-nonrecursive" => {
                 boolean(text).map_err(|_| format!("invalid value for {key}: {text}"))?;
             }
@@ -147,7 +108,6 @@ fn mount(value: &str) -> Result<(), String> {
     if !target {
         return Err("target is required".into());
     }
-    let _ = source;
     for (prefix, of) in [("volume-", "volume"), ("bind-", "bind"), ("tmpfs-", "tmpfs")] {
         let mixed = csv(value).iter().any(|f| f.to_ascii_lowercase().starts_with(prefix));
         if mixed && kind != of {
@@ -180,18 +140,23 @@ fn network(value: &str) -> Result<(), String> {
 }
 
 fn gpus(value: &str) -> Result<(), String> {
-    for field in csv(value) {
+    let count = |text: &str| {
+        if text == "all" || text.parse::<i64>().is_ok() {
+            return Ok(());
+        }
+        let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+        let whole = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        let why = if whole { "value out of range" } else { "invalid syntax" };
+        Err(format!("invalid count ({text}): value must be either \"all\" or an integer: {why}"))
+    };
+    for field in csv_strict(value)? {
         let Some((key, text)) = field.split_once('=') else {
-            if field != "all" {
-                signed(&field)
-                    .map_err(|_| format!("invalid count ({field}): value must be either \"all\" or an integer"))?;
-            }
+            count(&field)?;
             continue;
         };
         match key {
-            "driver" | "count" | "device" | "capabilities" | "options" => {
-                let _ = text;
-            }
+            "count" => count(text)?,
+            "driver" | "device" | "capabilities" | "options" => {}
             _ => return Err(format!("unexpected key '{key}' in '{field}'")),
         }
     }
@@ -222,18 +187,24 @@ fn list(name: &str, value: &str) -> Result<(), String> {
             .map_err(|_| format!("IP address is not correctly formatted: {value}")),
         "link" if value.is_empty() => Err("empty string specified for links".into()),
         "link" if value.matches(':').count() > 1 => Err(format!("bad format for links: {value}")),
-        "device-read-bps" | "device-write-bps" | "device-read-iops" | "device-write-iops" | "blkio-weight-device" => {
-            match value.split_once(':') {
-                Some((device, rate)) if !rate.is_empty() => match device.starts_with("/dev/") {
-                    true => Ok(()),
-                    false => Err(format!("bad format for device path: {value}")),
-                },
-                _ => Err(format!("bad format: {value}")),
-            }
-        }
+        "dns-search" if value != "." && !domain(value) => Err(format!("{value} is not a valid domain")),
+        "device-read-bps" | "device-write-bps" => spec::parse_throttle_bytes(value).map(|_| ()),
+        "device-read-iops" | "device-write-iops" => spec::parse_throttle_count(value).map(|_| ()),
+        "blkio-weight-device" => spec::parse_weight_device(value).map(|_| ()),
         "device-cgroup-rule" if !device_rule(value) => Err(format!("invalid device cgroup format '{value}'")),
         _ => Ok(()),
     }
+}
+
+/// Labels of letters, digits and inner hyphens with points between them, not digits alone.
+fn domain(value: &str) -> bool {
+    let label = |label: &str| {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        (1..=63).contains(&label.len()) && label.bytes().all(plain) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    value.len() <= 253
+        && value.bytes().any(|b| b.is_ascii_alphabetic())
+        && value.trim_end_matches('.').split('.').all(label)
 }
 
 fn extra_host(value: &str) -> Result<(), String> {

@@ -27,18 +27,15 @@ impl Error {
             Error::Client(text) => text.clone(),
             Error::Status(_) => return String::new(),
         };
-        if typed == "docker run"
-            || typed == "docker container run"
-            || typed == "docker create"
-            || typed == "docker container create"
-        {
-            let frame = if typed.ends_with("create") && matches!(self, Error::Daemon(_)) { "" } else { "docker: " };
-            if frame.is_empty() {
-                return body;
+        // However it was typed, these two name themselves shortly.
+        let words = typed.strip_prefix("docker container ").or_else(|| typed.strip_prefix("docker "));
+        match words {
+            Some("create") if matches!(self, Error::Daemon(_)) => body,
+            Some(name @ ("run" | "create")) => {
+                format!("docker: {body}\n\nRun 'docker {name} --help' for more information")
             }
-            return format!("docker: {body}\n\nRun '{typed} --help' for more information");
+            _ => body,
         }
-        body
     }
 
     /// The exit status; `command` is the canonical command, as `container run`.

@@ -1,5 +1,6 @@
 //! `--filter name=value`: what was asked, and how a row answers.
 
+use cutaway_userland::Regex;
 use cutaway_userland::sorted::Map as BTreeMap;
 
 /// Filters by name, with all their values. Filters of different names must all hold; of one name, any value will do
@@ -67,14 +68,11 @@ impl Filters {
         !self.has(name) || self.values(name).iter().any(|value| value == text)
     }
 
-    /// Whether one of the values is in `text`, or there are none. `^` and `$` tie a value to an end.
+    /// Whether one of the values, as a regular expression, is found in `text`, or there are none. A value that is no
+    /// expression still stands for itself. Source: moby, api/types/filters, Args.Match.
     pub fn matches(&self, name: &str, text: &str) -> bool {
-        !self.has(name) || self.values(name).iter().any(|value| pattern(value, text))
-    }
-
-    /// Whether `text` begins with one of the values, or there are none.
-    pub fn prefix(&self, name: &str, text: &str) -> bool {
-        !self.has(name) || self.values(name).iter().any(|value| text.starts_with(value.as_str()))
+        let found = |value: &String| value == text || Regex::new(value).is_ok_and(|pattern| pattern.is_match(text));
+        !self.has(name) || self.values(name).iter().any(found)
     }
 
     /// Whether all of `label=key` and `label=key=value` hold, and none of `label!=…`.
@@ -85,38 +83,6 @@ impl Filters {
         };
         self.values("label").iter().all(holds) && !self.values("label!").iter().any(holds)
     }
-}
-
-/// Docker takes a regular expression here; people type names, some with `^` or `$`, or `.*`.
-fn pattern(value: &str, text: &str) -> bool {
-    let (start, value) = match value.strip_prefix('^') {
-        Some(value) => (true, value),
-        None => (false, value),
-    };
-    let (end, value) = match value.strip_suffix('$') {
-        Some(value) => (true, value),
-        None => (false, value),
-    };
-    // A container's name may be asked for with the slash that `inspect` shows.
-    let value = value.strip_prefix('/').unwrap_or(value);
-    let parts: Vec<&str> = value.split(".*").collect();
-    let mut rest = text;
-    for (i, part) in parts.iter().enumerate() {
-        let (first, last) = (i == 0, i + 1 == parts.len());
-        if last && end {
-            let tail = rest.strip_suffix(part);
-            return tail.is_some_and(|tail| !(first && start) || tail.is_empty());
-        }
-        let at = match first && start {
-            true => rest.starts_with(part).then_some(0),
-            false => rest.find(part),
-        };
-        match at {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    true
 }
 
 #[cfg(test)]
@@ -138,7 +104,12 @@ mod tests {
             ("^web$", "web1", false),
             ("^my.*1$", "my-web-1", true),
             ("my.*x", "my-web-1", false),
-            ("/web", "web", true),
+            ("w.b", "web", true),
+            ("^(web|db)-[0-9]+$", "db-12", true),
+            ("^(web|db)-[0-9]+$", "db-", false),
+            ("(?i)WEB", "web", true),
+            ("a+(", "aa", false),
+            ("a+(", "a+(", true),
             ("", "any", true),
         ] {
             assert_eq!(filters(&[&format!("name={value}")]).matches("name", text), holds, "{value} {text}");

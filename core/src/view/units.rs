@@ -135,13 +135,39 @@ fn day_number(date: (u64, u64, u64)) -> Option<u64> {
 /// # Errors
 /// A text in Docker's words for what is none.
 pub fn parse_moment(text: &str, now: Duration) -> Result<Duration, String> {
-    if let Some((seconds, nanos)) = unix(text) {
-        return Ok(Duration::new(seconds, nanos));
+    if text != "0"
+        && let Ok(back) = parse_duration(text)
+    {
+        let ago = Duration::from_nanos(back.unsigned_abs());
+        return Ok(if back < 0 { now + ago } else { now.saturating_sub(ago) });
     }
-    if let Ok(back) = parse_duration(text) {
-        return Ok(now.saturating_sub(Duration::from_nanos(back.max(0).unsigned_abs())));
+    let (layout, zoned) = layout(text);
+    match date(text, layout, zoned) {
+        Ok(time) => Ok(time),
+        Err(error) if text.contains('-') => Err(format!("parsing time {text:?}{error}")),
+        Err(_) => match unix(text) {
+            Some((seconds, nanos)) => Ok(Duration::new(seconds, nanos)),
+            None => Err(format!("failed to parse value as time or duration: {text:?}")),
+        },
     }
-    date(text).ok_or_else(|| format!("failed to parse value as time or duration: {text:?}"))
+}
+
+/// The form that a date should have by what is in it, in Go's notation, and whether a zone ends it. Source: moby,
+/// api/types/time/timestamp.go.
+fn layout(text: &str) -> (&'static str, bool) {
+    let zoned = text.contains(['z', 'Z', '+']) || text.matches('-').count() == 3;
+    let mut colons = text.matches(':').count();
+    if zoned && !text.contains(['z', 'Z']) {
+        colons = colons.saturating_sub(1);
+    }
+    let layout = match (text.contains('.'), text.contains('T'), colons) {
+        (true, ..) => "2006-01-02T15:04:05.999999999",
+        (_, true, 0) => "2006-01-02T15",
+        (_, true, 1) => "2006-01-02T15:04",
+        (_, true, _) => "2006-01-02T15:04:05",
+        _ => "2006-01-02",
+    };
+    (layout, zoned)
 }
 
 fn unix(text: &str) -> Option<(u64, u32)> {
@@ -153,40 +179,74 @@ fn unix(text: &str) -> Option<(u64, u32)> {
     Some((seconds.parse().ok()?, format!("{fraction:0<9}").get(..9)?.parse().ok()?))
 }
 
-fn date(text: &str) -> Option<Duration> {
-    let (date, rest) = text.split_once(['T', ' ']).unwrap_or((text, ""));
-    let mut parts = date.split('-').map(|p| p.parse::<u64>().ok());
-    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
-    if parts.next().is_some()
-        || !(1970..=9999).contains(&year)
-        || !(1..=12).contains(&month)
-        || !(1..=31).contains(&day)
-    {
-        return None;
-    }
-    let (clock, zone) = match rest.find(['Z', '+', '-']) {
-        Some(at) => rest.split_at(at),
-        None => (rest, "Z"),
-    };
-    let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
-    let mut clock = clock.split(':').map(|p| if p.is_empty() { Some(0) } else { p.parse::<u64>().ok() });
-    let mut part = || clock.next().unwrap_or(Some(0));
-    let (hour, minute, second) = (part()?, part()?, part()?);
-    if hour > 23 || minute > 59 || second > 60 {
-        return None;
-    }
-    let day = day_number((year, month, day))? as i64;
-    let east = match zone.strip_prefix(['+', '-']) {
-        None => 0,
-        Some(offset) => {
-            let (hours, minutes) = offset.split_once(':').unwrap_or((offset, "0"));
-            let seconds = hours.parse::<i64>().ok()? * 3600 + minutes.parse::<i64>().ok()? * 60;
-            if zone.starts_with('-') { -seconds } else { seconds }
+/// Reads a date by its layout.
+///
+/// # Errors
+/// What Go's `time.Parse` says after the text.
+fn date(text: &str, layout: &str, zoned: bool) -> Result<Duration, String> {
+    let shown = if zoned { format!("{layout}Z07:00") } else { layout.to_string() };
+    let cannot = |rest: &str, element: &str| Err(format!(" as {shown:?}: cannot parse {rest:?} as {element:?}"));
+    let (layout, fraction) = layout.split_once('.').map_or((layout, false), |(layout, _)| (layout, true));
+    let (mut rest, mut numbers) = (text, [0u64; 6]);
+    for (number, element) in numbers.iter_mut().zip(layout.split_inclusive(['-', 'T', ':'])) {
+        let width = element.trim_end_matches(['-', 'T', ':']).len();
+        let digits = rest.get(..width).filter(|d| d.bytes().all(|b| b.is_ascii_digit()));
+        let Some(digits) = digits else { return cannot(rest, &element[..width]) };
+        *number = digits.parse().unwrap_or(0);
+        rest = &rest[width..];
+        let joint = &element[width..];
+        match rest.strip_prefix(joint) {
+            Some(after) => rest = after,
+            None => return cannot(rest, joint),
         }
-    };
-    let seconds = day * 86_400 + (hour * 3600 + minute * 60 + second) as i64 - east;
-    let (_, nanos) = unix(&format!("0.{fraction}"))?;
-    Some(Duration::new(u64::try_from(seconds).ok()?, nanos))
+    }
+    let mut nanos = 0;
+    if let (true, Some(after)) = (fraction, rest.strip_prefix('.')) {
+        let end = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
+        nanos = format!("{:0<9}", &after[..end])[..9].parse().unwrap_or(0);
+        rest = &after[end..];
+    }
+    let mut east = 0;
+    if zoned {
+        let (offset, after) = match rest.strip_prefix('Z') {
+            Some(after) => (Some(0), after),
+            None => (rest.get(..6).and_then(zone), rest.get(6..).unwrap_or("")),
+        };
+        let Some(offset) = offset else { return cannot(rest, "Z07:00") };
+        (east, rest) = (offset, after);
+    }
+    let [year, month, day, hour, minute, second] = numbers;
+    let (month, day) = if layout.contains("02") { (month, day) } else { (1, 1) };
+    let out_of_range = |what: &str| Err(format!(": {what} out of range"));
+    if !(1..=12).contains(&month) {
+        return out_of_range("month");
+    }
+    match (hour, minute, second) {
+        (24.., ..) => return out_of_range("hour"),
+        (_, 60.., _) => return out_of_range("minute"),
+        (_, _, 60..) => return out_of_range("second"),
+        _ => {}
+    }
+    if !rest.is_empty() {
+        return Err(format!(": extra text: {rest:?}"));
+    }
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month as usize - 1];
+    if !(1..=days).contains(&day) {
+        return out_of_range("day");
+    }
+    let number = day_number((year, month, day)).unwrap_or(0) as i64;
+    let seconds = number * 86_400 + (hour * 3600 + minute * 60 + second) as i64 - east;
+    // Nothing happened here before the epoch.
+    Ok(Duration::new(u64::try_from(seconds).unwrap_or(0), nanos))
+}
+
+/// `+02:00` in seconds.
+fn zone(text: &str) -> Option<i64> {
+    let (hours, minutes) = text.strip_prefix(['+', '-'])?.split_once(':')?;
+    let number = |t: &str| t.bytes().all(|b| b.is_ascii_digit()).then(|| t.parse::<i64>().ok())?;
+    let seconds = number(hours)? * 3600 + number(minutes)? * 60;
+    Some(if text.starts_with('-') { -seconds } else { seconds })
 }
 
 #[cfg(test)]
@@ -227,8 +287,26 @@ mod tests {
         assert_eq!(parse_moment("10m", now), Ok(Duration::from_secs(400)));
         assert_eq!(parse_moment("1970-01-02", now), Ok(Duration::from_secs(86_400)));
         assert_eq!(parse_moment("1970-01-01T00:01", now), Ok(Duration::from_secs(60)));
-        for bad in ["", "x", "2026-13-01", "2026-02-30", "2026-11-20T25:00:00Z"] {
-            assert!(parse_moment(bad, now).is_err(), "{bad}");
+        assert_eq!(parse_moment("1000.5", now), Ok(Duration::from_millis(1_000_500)));
+        assert_eq!(parse_moment("-10s", now), Ok(Duration::from_secs(1010)));
+        // What Docker's client says.
+        for (bad, why) in [
+            ("", "failed to parse value as time or duration: \"\""),
+            ("x", "failed to parse value as time or duration: \"x\""),
+            ("-", "parsing time \"-\" as \"2006-01-02\": cannot parse \"-\" as \"2006\""),
+            ("1-0", "parsing time \"1-0\" as \"2006-01-02\": cannot parse \"1-0\" as \"2006\""),
+            ("2026-1-1", "parsing time \"2026-1-1\" as \"2006-01-02\": cannot parse \"1-1\" as \"01\""),
+            ("2026-13-01", "parsing time \"2026-13-01\": month out of range"),
+            ("2026-02-30", "parsing time \"2026-02-30\": day out of range"),
+            ("2026-01-01x", "parsing time \"2026-01-01x\": extra text: \"x\""),
+            ("2026-01-01T25:00", "parsing time \"2026-01-01T25:00\": hour out of range"),
+            ("2026-01-01T10:00:61", "parsing time \"2026-01-01T10:00:61\": second out of range"),
+            (
+                "12-34-56-78",
+                "parsing time \"12-34-56-78\" as \"2006-01-02Z07:00\": cannot parse \"12-34-56-78\" as \"2006\"",
+            ),
+        ] {
+            assert_eq!(parse_moment(bad, now), Err(why.to_string()), "{bad}");
         }
     }
 

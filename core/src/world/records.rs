@@ -19,8 +19,6 @@ pub enum Kind {
     Network,
     /// One per step of a build that can be used again.
     BuildCache,
-    /// One per registry that was logged in to.
-    Credential,
     /// What happened, in order: the key is a sequence number, padded with zeros.
     Event,
     /// Counters and settings of the engine itself, by name.
@@ -28,14 +26,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 8] = [
         Kind::Image,
         Kind::Tag,
         Kind::Container,
         Kind::Volume,
         Kind::Network,
         Kind::BuildCache,
-        Kind::Credential,
         Kind::Event,
         Kind::Setting,
     ];
@@ -49,7 +46,6 @@ impl Kind {
             Kind::Volume => "volumes",
             Kind::Network => "networks",
             Kind::BuildCache => "build-cache",
-            Kind::Credential => "credentials",
             Kind::Event => "events",
             Kind::Setting => "settings",
         }

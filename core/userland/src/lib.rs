@@ -18,6 +18,7 @@ pub mod sorted;
 
 pub use errno::Errno;
 pub use os::{Os, Program};
+pub use regex_lite::Regex;
 
 /// The program of this name, without its folder: `sh`, `ls`.
 pub fn program<O: Os>(name: &str) -> Option<Program<O>> {

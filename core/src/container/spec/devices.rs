@@ -59,7 +59,12 @@ pub fn parse_ulimit(text: &str) -> Result<Ulimit, String> {
             return Err(format!("too many limit value arguments - {values}, can only have up to two, `soft[:hard]`"));
         }
     };
-    if hard != -1 && (soft == -1 || soft > hard) {
+    if hard != -1 && soft == -1 {
+        return Err(format!(
+            "ulimit soft limit must be less than or equal to hard limit: soft: -1 (unlimited), hard: {hard}"
+        ));
+    }
+    if hard != -1 && soft > hard {
         return Err(format!("ulimit soft limit must be less than or equal to hard limit: {soft} > {hard}"));
     }
     Ok(Ulimit { name: name.into(), soft, hard })

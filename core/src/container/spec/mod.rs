@@ -12,14 +12,16 @@ mod security;
 mod values;
 
 pub use devices::{parse_device, parse_throttle_bytes, parse_throttle_count, parse_ulimit, parse_weight_device};
-pub use mounts::{MountSpec, parse_bind, parse_mount};
+pub use mounts::{MountSpec, check_bind, parse_bind, parse_mount};
 pub use mounts::{absolute, clean};
 pub use networks::parse_mac;
 pub use networks::{NetworkMode, NetworkRequest, parse_network};
 pub use ports::{PortSpec, parse_expose, parse_port, parse_publish};
 pub use run::{ContainerSpec, RunOptions, Surroundings, files_named, merge_image, parse_restart, parse_run};
 pub use security::SecurityOptions;
-pub use values::{csv, parse_bool, parse_bytes, parse_duration, parse_nano_cpus, parse_signed_bytes, read_env_lines};
+pub use values::{
+    csv, csv_strict, parse_bool, parse_bytes, parse_duration, parse_nano_cpus, parse_signed_bytes, read_env_lines,
+};
 
 /// A refusal, and who words it.
 #[derive(Clone, Debug, PartialEq, Eq)]

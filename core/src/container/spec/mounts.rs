@@ -189,6 +189,33 @@ fn check_target(kind: &str, target: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// What the client itself finds wrong with a `-v`: parts that are empty or too many. Source: docker/cli,
+/// internal/volumespec.
+pub fn check_bind(text: &str) -> Result<(), SpecError> {
+    if text.is_empty() {
+        return Err(SpecError::client("invalid empty volume spec"));
+    }
+    if text.len() <= 2 {
+        return Ok(());
+    }
+    let wrong = |what: &str| Err(SpecError::client(format!("invalid spec: {text}: {what}")));
+    let (mut part, mut parts) = (String::new(), 0);
+    for c in text.chars().map(Some).chain([None]) {
+        // `c:` is the drive of another system.
+        let drive = c == Some(':') && part.len() == 1 && part.starts_with(|c: char| c.is_alphabetic());
+        match c {
+            Some(c) if c != ':' || drive => part.push(c),
+            _ if part.is_empty() => return wrong("empty section between colons"),
+            Some(_) if parts == 2 => return wrong("too many colons"),
+            _ => {
+                parts += 1;
+                part.clear();
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The mount of one `-v` value with a source, or of one without (an anonymous volume at a path).
 pub fn parse_bind(text: &str) -> Result<MountPoint, SpecError> {
     let bad = || SpecError::daemon(format!("invalid volume specification: '{text}'"));

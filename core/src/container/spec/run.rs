@@ -114,9 +114,7 @@ fn container_config(
         image.entrypoint = Some(vec![entrypoint.to_string()]);
     }
     for value in args.values("volume") {
-        if value.is_empty() {
-            return Err(SpecError::client("invalid empty volume spec"));
-        }
+        check_bind(value)?;
         match value.split_once(':') {
             None => {
                 image.volumes.insert(value.clone());

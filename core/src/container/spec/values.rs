@@ -19,6 +19,45 @@ pub fn csv(line: &str) -> Vec<String> {
     fields
 }
 
+/// A line as Go's reader of comma-separated values takes it.
+///
+/// # Errors
+/// In its words: quotes where there can't be any, and nothing at all.
+pub fn csv_strict(line: &str) -> Result<Vec<String>, String> {
+    if line.is_empty() {
+        return Err("EOF".into());
+    }
+    let bytes = line.as_bytes();
+    let wrong = |at: usize, what: &str| Err(format!("parse error on line 1, column {}: {what}", at + 1));
+    let mut at = 0;
+    // Positions of quotes decide; what the fields are is then known to `csv`.
+    while at < bytes.len() {
+        if bytes[at] != b'"' {
+            let end = line[at..].find(',').map_or(line.len(), |i| at + i);
+            if let Some(quote) = line[at..end].find('"') {
+                return wrong(at + quote, "bare \" in non-quoted-field");
+            }
+            at = end + 1;
+            continue;
+        }
+        at += 1;
+        loop {
+            let Some(quote) = line[at..].find('"').map(|i| at + i) else {
+                return wrong(line.len(), "extraneous or missing \" in quoted-field");
+            };
+            match bytes.get(quote + 1) {
+                Some(b'"') => at = quote + 2,
+                None | Some(b',') => {
+                    at = quote + 2;
+                    break;
+                }
+                Some(_) => return wrong(quote, "extraneous or missing \" in quoted-field"),
+            }
+        }
+    }
+    Ok(csv(line))
+}
+
 /// A size as `64m`, `1.5GiB` or `100`, in bytes by powers of 1024. Source: docker/go-units, RAMInBytes.
 pub fn parse_bytes(text: &str) -> Result<u64, String> {
     let bad = || format!("invalid size: '{text}'");
@@ -33,6 +72,9 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
         .ok_or_else(|| format!("strconv.ParseFloat: parsing {number:?}: invalid syntax"))?;
     if size < 0.0 {
         return Err(bad());
+    }
+    if size.is_infinite() {
+        return Err(format!("strconv.ParseFloat: parsing {number:?}: value out of range"));
     }
     let bad_suffix = || format!("invalid suffix: '{suffix}'");
     let power = match suffix.chars().next() {
@@ -107,8 +149,13 @@ pub fn parse_duration(text: &str) -> Result<i64, String> {
     let mut total = 0f64;
     while !rest.is_empty() {
         let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
-        let number: f64 = rest[..end].parse().map_err(|_| bad())?;
-        rest = &rest[end..];
+        // A second point begins the unit, which is then missing.
+        let point = rest[..end].match_indices('.').nth(1).map_or(end, |(at, _)| at);
+        let number: f64 = rest[..point].parse().map_err(|_| bad())?;
+        if number >= i64::MAX as f64 {
+            return Err(bad());
+        }
+        rest = &rest[point..];
         let end = rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len());
         let unit = match &rest[..end] {
             "" => return Err(format!("time: missing unit in duration {text:?}")),

@@ -74,6 +74,18 @@ pub async fn inspect<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
     Ok(0)
 }
 
+/// `docker buildx use`: there is one to choose.
+pub async fn choose<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
+    let name = call.args.word(0);
+    if name == "default" {
+        return Ok(0);
+    }
+    let home = ctx.client.env("HOME").unwrap_or_default();
+    Err(Error::Client(format!(
+        "ERROR: failed to find instance {name:?}: open {home}/.docker/buildx/instances/{name}: no such file or directory"
+    )))
+}
+
 /// `docker buildx version`.
 pub async fn version<W: World>(ctx: &Ctx<W>) -> Result<i32> {
     ctx.print(format!("github.com/docker/buildx v{}\n", crate::cli::BUILDX_VERSION)).await;

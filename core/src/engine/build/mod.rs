@@ -38,6 +38,7 @@ pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Resul
         "image build" | "buildx build" | "builder build" => build(ctx, call).await,
         "builder du" | "buildx du" => cache::usage(ctx, call).await,
         "builder ls" | "buildx ls" => cache::list(ctx).await,
+        "buildx use" => cache::choose(ctx, call).await,
         "buildx inspect" => cache::inspect(ctx, call).await,
         "buildx version" => cache::version(ctx).await,
         _ => return None,

@@ -5,6 +5,7 @@ use super::find;
 use crate::cli::Args;
 use crate::container::ContainerRecord;
 use crate::container::spec::{absolute, clean};
+use crate::engine::image::{check_folder, open_error};
 use crate::engine::{Ctx, Error, Result};
 use crate::layer::{Entry, EntryKind, TarWriter, entries};
 use crate::view::units::size;
@@ -265,19 +266,16 @@ pub(super) async fn export<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> {
     if output.is_none() && ctx.client.is_tty(Stream::Out) {
         return Err(Error::Client("cowardly refusing to save to a terminal. Use the -o flag or redirect".into()));
     }
+    if let Some(path) = output {
+        let there = check_folder(ctx, path).await;
+        there.map_err(|why| Error::Client(format!("failed to export container: {why}")))?;
+    }
     let record = find(ctx, args.word(0)).await?;
     let tar = ctx.world().export_tree(&record.snapshot, "/").await?;
     match output {
         Some(path) => {
-            let full = absolute(&ctx.client.cwd(), path);
-            let folder = full.rsplit_once('/').map_or("/", |(p, _)| if p.is_empty() { "/" } else { p });
-            if ctx.client.facts(folder).await?.is_none() {
-                let folder = path.rsplit_once('/').map_or(".", |(p, _)| p);
-                return Err(Error::Client(format!(
-                    "failed to export container: invalid output path: directory {folder:?} does not exist"
-                )));
-            }
-            ctx.client.write_file(&full, &tar, 0o600).await?;
+            let written = ctx.client.write_file(&absolute(&ctx.client.cwd(), path), &tar, 0o600).await;
+            written.map_err(|fault| open_error(path, &fault))?;
         }
         None => ctx.print(&tar).await,
     }

@@ -66,7 +66,11 @@ pub(super) async fn from_options<W: World>(ctx: &Ctx<W>, options: &RunOptions) -
     })?;
     let record = create(ctx, options.spec.clone(), policy, options.quiet).await?;
     if !cidfile.is_empty() {
-        ctx.client.write_file(cidfile, record.id.as_bytes(), 0o666).await?;
+        let written = ctx.client.write_file(cidfile, record.id.as_bytes(), 0o666).await;
+        written.map_err(|fault| match image::open_error(cidfile, &fault) {
+            Error::Client(text) => Error::Client(format!("failed to create the container ID file: {text}")),
+            other => other,
+        })?;
     }
     Ok(record)
 }

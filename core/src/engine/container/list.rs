@@ -115,8 +115,9 @@ fn holds(record: &ContainerRecord, filters: &Filters) -> bool {
         .map(|(port, protocol)| (port, protocol.name()))
         .collect();
     let published: Vec<(u16, &str)> = record.ports.iter().map(|p| (p.host_port, p.protocol.name())).collect();
-    filters.matches("name", &record.name)
-        && any("id", &|v| record.id.starts_with(v))
+    // A name may be asked for with the slash that `inspect` shows.
+    (filters.matches("name", &record.name) || filters.matches("name", &format!("/{}", record.name)))
+        && filters.matches("id", &record.id)
         && filters.labels(&record.labels())
         && any("status", &|v| record.state.status.name() == v)
         && any("health", &|v| health == v)

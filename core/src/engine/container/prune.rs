@@ -3,28 +3,22 @@
 use super::{Removal, heal_all, remove};
 use crate::cli::Args;
 use crate::container::ContainerRecord;
+use crate::engine::system::{Pruned, confirm, total};
 use crate::engine::{Ctx, Error, Result};
 use crate::view::filter::Filters;
-use crate::view::units::{parse_moment, size};
-use crate::world::{Stream, World};
+use crate::view::units::parse_moment;
+use crate::world::World;
 
 /// `docker container prune`.
 pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> {
     let filters = Filters::parse(args.values("filter"));
     filters.allow(&["label", "label!", "until"]).map_err(Error::Daemon)?;
-    if !args.flag("force") {
-        ctx.print("WARNING! This will remove all stopped containers.\nAre you sure you want to continue? [y/N] ").await;
-        let answer = ctx.client.read(64).await.unwrap_or_default();
-        if !matches!(answer.first(), Some(b'y' | b'Y')) {
-            ctx.client.write(Stream::Err, b"container prune has been cancelled\n").await;
-            return Err(Error::Status(1));
-        }
+    let question = "WARNING! This will remove all stopped containers.\nAre you sure you want to continue?";
+    if !args.flag("force") && !confirm(ctx, question).await {
+        return Ok(0);
     }
     let (ids, freed) = prune_stopped(ctx, &filters).await?;
-    if !ids.is_empty() {
-        ctx.print(format!("Deleted Containers:\n{}\n\n", ids.join("\n"))).await;
-    }
-    ctx.print(format!("Total reclaimed space: {}\n", size(freed))).await;
+    ctx.print(Pruned { lines: ids, reclaimed: freed }.text("Deleted Containers") + &total(freed)).await;
     Ok(0)
 }
 

@@ -2,9 +2,10 @@
 
 use super::find::{lookup, no_such_image};
 use super::progress::Progress;
-use super::pull::{pull_one, wanted};
+use super::pull::{mismatch, pull_one, wanted};
 use crate::engine::{Ctx, Error, Result};
 use crate::image::ImageRecord;
+use crate::image::wire::Platform;
 use crate::name::Reference;
 use crate::world::{Stream, World};
 
@@ -66,9 +67,18 @@ async fn have<W: World>(
     if let (Err(error), false) = (&reference, is_id) {
         return Err(Error::Client(error.to_string()));
     }
-    let here = lookup(ctx, name)?;
+    let asked = match platform {
+        Some(text) => {
+            Some(Platform::parse(text).map_err(|e| Error::Client(format!("error parsing specified platform: {e}")))?)
+        }
+        None => None,
+    };
+    let other = |image: &ImageRecord| asked.as_ref().and_then(|asked| mismatch(name, image, asked));
+    let here = lookup(ctx, name)?.filter(|image| policy == PullPolicy::Never || other(image).is_none());
     let reference = match (here, policy, reference) {
-        (Some(image), PullPolicy::Missing | PullPolicy::Never, _) => return Ok(image),
+        (Some(image), PullPolicy::Missing | PullPolicy::Never, _) => {
+            return other(&image).map_or(Ok(image), |why| Err(Error::Daemon(why)));
+        }
         (None, PullPolicy::Never, _) | (None, _, Err(_)) => return Err(no_such_image(name)),
         (Some(image), PullPolicy::Always, Err(_)) => return Ok(image),
         (None, _, Ok(reference)) => {
@@ -82,5 +92,6 @@ async fn have<W: World>(
     };
     let out = Progress::new(ctx, (quiet == Some(false)).then_some(Stream::Err));
     pull_one(ctx, &reference, &wanted(ctx, platform)?, &out).await?;
-    lookup(ctx, name)?.ok_or_else(|| no_such_image(name))
+    let image = lookup(ctx, name)?.ok_or_else(|| no_such_image(name))?;
+    other(&image).map_or(Ok(image), |why| Err(Error::Daemon(why)))
 }

@@ -1,6 +1,9 @@
 //! Finding an image by what a person types: a name, an id, the beginning of one, a digest.
 
+use super::pull::mismatch;
+use crate::cli::Args;
 use crate::engine::{Ctx, Error, Result};
+use crate::image::wire::Platform;
 use crate::image::{ImageRecord, TagRecord};
 use crate::name::{Digest, Found, Reference, find_by_prefix, is_full_id};
 use crate::world::{Kind, World};
@@ -36,6 +39,29 @@ pub fn lookup<W: World>(ctx: &Ctx<W>, name: &str) -> Result<Option<ImageRecord>>
         Found::One(id) => Ok(world.get::<ImageRecord>(id)?),
         Found::None | Found::Ambiguous => Ok(None),
     }
+}
+
+/// The same, and that it is for the platform of `--platform`, where that was given. `frame` comes before what
+/// is wrong with the flag itself.
+///
+/// # Errors
+/// As [`resolve`] has them, and of platforms, in Docker's words.
+pub async fn resolve_for<W: World>(ctx: &Ctx<W>, name: &str, args: &Args, frame: &str) -> Result<ImageRecord> {
+    let asked = asked_platforms(args, frame)?;
+    let image = resolve(ctx, name).await?;
+    match asked.iter().find_map(|asked| mismatch(name, &image, asked)) {
+        Some(why) => Err(Error::Daemon(why)),
+        None => Ok(image),
+    }
+}
+
+/// What `--platform` asks for.
+///
+/// # Errors
+/// What is no platform, after `frame`.
+pub fn asked_platforms(args: &Args, frame: &str) -> Result<Vec<Platform>> {
+    let given = args.values("platform").iter().filter(|text| !text.is_empty());
+    given.map(|text| Platform::parse(text).map_err(|e| Error::Client(format!("{frame}{e}")))).collect()
 }
 
 /// Docker's words for a name that stands for nothing.

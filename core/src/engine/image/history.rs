@@ -1,6 +1,6 @@
 //! `docker history`: the steps of an image, the last first.
 
-use super::find::resolve;
+use super::find::resolve_for;
 use crate::cli::Invocation;
 use crate::engine::{Ctx, Error, Result};
 use crate::image::ImageRecord;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 const SHOWN: usize = 45;
 
 pub async fn history<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
-    let image = resolve(ctx, call.args.word(0)).await?;
+    let image = resolve_for(ctx, call.args.word(0), &call.args, "invalid platform: ").await?;
     let human = call.args.flag_or("human", true);
     let kind = if human { &rows::HISTORY } else { &rows::HISTORY_EXACT };
     let formatter = Formatter::new(kind, call.args.value("format").unwrap_or(""), call.args.flag("quiet"));

@@ -2,6 +2,7 @@
 
 use super::credential::read_all_bytes;
 use super::event::image_event;
+use super::find::asked_platforms;
 use super::layer::add_layer;
 use super::store::{keep_image, tag_image};
 use crate::cli::Invocation;
@@ -21,6 +22,7 @@ struct Archive {
 }
 
 pub async fn load<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
+    asked_platforms(&call.args, "invalid platform: ")?;
     let bytes = match call.args.value("input").filter(|i| !i.is_empty()) {
         Some(path) => ctx.client.read_file(path).await.map_err(|f| super::import::open_error(path, &f))?,
         None if ctx.client.is_tty(Stream::In) => {

@@ -25,10 +25,10 @@ mod tag;
 
 pub use commit::commit;
 pub use create::create_image;
-pub use credential::{CredentialRecord, read_all_bytes};
+pub use credential::read_all_bytes;
 pub use ensure::{PullPolicy, ensure, ensure_quietly};
 pub use event::image_event;
-pub use find::{is_id_prefix, lookup, no_such_image, references, resolve};
+pub use find::{asked_platforms, is_id_prefix, lookup, no_such_image, references, resolve, resolve_for};
 pub use import::open_error;
 pub use inspect::{inspect_value, template_value};
 pub use layer::add_layer;
@@ -36,6 +36,7 @@ pub use list::{Listed, image_rows, matching};
 pub use prune::{Pruned, prune_images};
 pub use push::push_quietly;
 pub use remove::{Removed, remove_image};
+pub use save::check_folder;
 pub use store::{chains_of, drop_layers, keep_image, tag_image};
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! `docker pull`: a manifest by its name, then what the manifest names, each checked against its digest.
 
 use super::event::image_event;
+use super::find::lookup;
 use super::progress::Progress;
-use super::remote::{Remote, RemoteError, unreachable};
+use super::remote::{Remote, RemoteError, named, unreachable};
 use super::store::{chains_of, keep_image, tag_image};
 use crate::cli::Invocation;
 use crate::engine::{Ctx, Error, Result};
@@ -13,23 +14,18 @@ use crate::world::acts::{FetchBlob, PutBlob, UnpackLayer};
 use crate::world::{Stream, World};
 
 pub async fn pull<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
-    let mut reference = Reference::parse(call.args.word(0)).map_err(|e| Error::Client(e.to_string()))?;
-    let (all, quiet) = (call.args.flag("all-tags"), call.args.flag("quiet"));
-    if all && !reference.is_name_only() {
-        return Err(Error::Client("tag can't be used with --all-tags/-a".into()));
-    }
-    if !all && reference.is_name_only() {
-        reference = reference.with_default_tag();
-        if !quiet {
-            ctx.print("Using default tag: latest\n").await;
-        }
-    }
+    let (reference, all, quiet) = named(ctx, &call.args).await?;
     let platform = wanted(ctx, call.args.value("platform"))?;
     let out = Progress::new(ctx, (!quiet).then_some(Stream::Out));
     if all {
         pull_all(ctx, &reference, &platform, &out).await?;
     } else {
         pull_one(ctx, &reference, &platform, &out).await?;
+        // An image that is there for one platform only is taken for what it is.
+        let image = lookup(ctx, &reference.to_string())?;
+        if let Some(why) = image.and_then(|image| mismatch(&reference.familiar(), &image, &platform)) {
+            out.say(&format!("WARNING: {why}")).await;
+        }
     }
     ctx.print(format!("{reference}\n")).await;
     Ok(0)
@@ -41,6 +37,16 @@ pub fn wanted<W: World>(ctx: &Ctx<W>, asked: Option<&str>) -> Result<Platform> {
         Some(text) => Platform::parse(text).map_err(Error::Daemon),
         None => Ok(Platform::normal("linux", &ctx.world().host().architecture, "")),
     }
+}
+
+/// Why an image can't stand for the platform that was asked for; nothing where it can.
+pub fn mismatch(name: &str, image: &ImageRecord, asked: &Platform) -> Option<String> {
+    let own = Platform::normal(&image.os, &image.architecture, &image.variant);
+    (!own.serves(asked)).then(|| {
+        format!(
+            "image with reference {name} was found but its platform ({own}) does not match the specified platform ({asked})"
+        )
+    })
 }
 
 /// Pulls one tag or digest and says at the end whether anything was new.

@@ -3,7 +3,7 @@
 use super::event::image_event;
 use super::find::references;
 use super::progress::Progress;
-use super::remote::{Remote, RemoteError, unreachable};
+use super::remote::{Remote, RemoteError, named, unreachable};
 use super::store::{keep_image, tag_image};
 use crate::cli::Invocation;
 use crate::engine::{Ctx, Error, Result};
@@ -18,17 +18,7 @@ use cutaway_userland::sorted::Arrange;
 use cutaway_userland::sorted::Map as BTreeMap;
 
 pub async fn push<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
-    let mut reference = Reference::parse(call.args.word(0)).map_err(|e| Error::Client(e.to_string()))?;
-    let (all, quiet) = (call.args.flag("all-tags"), call.args.flag("quiet"));
-    if all && !reference.is_name_only() {
-        return Err(Error::Client("tag can't be used with --all-tags/-a".into()));
-    }
-    if !all && reference.is_name_only() {
-        reference = reference.with_default_tag();
-        if !quiet {
-            ctx.print("Using default tag: latest\n").await;
-        }
-    }
+    let (reference, all, quiet) = named(ctx, &call.args).await?;
     let out = Progress::new(ctx, (!quiet).then_some(Stream::Out));
     push_named(ctx, &reference, all, &out).await?;
     if quiet {

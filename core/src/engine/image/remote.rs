@@ -1,13 +1,13 @@
 //! A repository of a registry as the engine talks to it: which host, what to show at the door, what its
 //! refusals mean.
 
-use super::credential::CredentialRecord;
+use super::credential;
+use crate::cli::Args;
 use crate::engine::{Ctx, Error, Result};
 use crate::name::Reference;
 use crate::registry::{Challenge, Request, Response};
 use crate::world::acts::SendRequest;
 use crate::world::{Fault, World};
-use base64::Engine as _;
 use std::cell::RefCell;
 
 /// One repository, and the right to use it.
@@ -76,6 +76,22 @@ impl RemoteError {
             RemoteError::Failed(text) => text.clone(),
         })
     }
+}
+
+/// What `pull` and `push` are about: the name, and whether `--all-tags` and `--quiet` were given.
+pub async fn named<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<(Reference, bool, bool)> {
+    let reference = Reference::parse(args.word(0)).map_err(|e| Error::Client(e.to_string()))?;
+    let (all, quiet) = (args.flag("all-tags"), args.flag("quiet"));
+    if all && !reference.is_name_only() {
+        return Err(Error::Client("tag can't be used with --all-tags/-a".into()));
+    }
+    if all || !reference.is_name_only() {
+        return Ok((reference, all, quiet));
+    }
+    if !quiet {
+        ctx.print("Using default tag: latest\n").await;
+    }
+    Ok((reference.with_default_tag(), all, quiet))
 }
 
 /// The host that serves a registry's name.
@@ -153,11 +169,7 @@ impl<'a, W: World> Remote<'a, W> {
     /// Does what the `WWW-Authenticate` header of an answer asks for.
     async fn authorize(&self, response: &Response) -> Result<()> {
         let Some(challenge) = response.header("www-authenticate").and_then(Challenge::parse) else { return Ok(()) };
-        let stored = self.ctx.world().get::<CredentialRecord>(&self.host)?;
-        let basic = stored.map(|c| {
-            let pair = format!("{}:{}", c.username, c.password);
-            format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
-        });
+        let basic = credential::stored(self.ctx, &self.host).await.map(|c| c.basic());
         match challenge {
             Challenge::Basic { .. } => *self.authorization.borrow_mut() = basic,
             Challenge::Bearer { realm, service, .. } => {

@@ -1,7 +1,7 @@
 //! `docker rmi`: names first, and the image with its last name, unless somebody needs it.
 
 use super::event::image_event;
-use super::find::{is_id_prefix, no_such_image, references, resolve};
+use super::find::{asked_platforms, is_id_prefix, no_such_image, references, resolve};
 use super::store::drop_image;
 use crate::cli::Invocation;
 use crate::container::{ContainerRecord, Status};
@@ -18,6 +18,7 @@ pub enum Removed {
 }
 
 pub async fn remove<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
+    asked_platforms(&call.args, "")?;
     let (force, prune) = (call.args.flag("force"), !call.args.flag("no-prune"));
     let mut errors = Vec::new();
     let mut fatal = false;

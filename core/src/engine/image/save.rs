@@ -2,7 +2,8 @@
 //! OCI layout with Docker's own list beside it.
 
 use super::event::image_event;
-use super::find::{lookup, references};
+use super::find::{asked_platforms, lookup, references};
+use super::pull::mismatch;
 use crate::cli::Invocation;
 use crate::engine::{Ctx, Error, Result};
 use crate::image::ImageRecord;
@@ -25,10 +26,17 @@ pub async fn save<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
         let text = "cowardly refusing to save to a terminal. Use the -o flag or redirect";
         return Err(Error::Client(text.into()));
     }
+    let platforms = asked_platforms(&call.args, "invalid platform: ")?;
     if let Some(path) = output {
-        check_folder(ctx, path).await?;
+        check_folder(ctx, path).await.map_err(|why| Error::Client(format!("failed to save image: {why}")))?;
     }
     let chosen = choose(ctx, &call.args.positionals)?;
+    for (one, asked) in chosen.iter().flat_map(|one| platforms.iter().map(move |asked| (one, asked))) {
+        let name = one.names.first().map_or_else(|| one.image.id.to_string(), Reference::familiar);
+        if let Some(why) = mismatch(&name, &one.image, asked) {
+            return Err(Error::Daemon(why));
+        }
+    }
     let archive = pack(ctx, &chosen).await?;
     for one in &chosen {
         image_event(ctx, "save", &one.image.id.to_string(), &one.image.id.to_string());
@@ -42,14 +50,13 @@ pub async fn save<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
     Ok(0)
 }
 
-async fn check_folder<W: World>(ctx: &Ctx<W>, path: &str) -> Result<()> {
+/// Whether the folder that a file shall be written to is there; what is wrong where it is not.
+pub async fn check_folder<W: World>(ctx: &Ctx<W>, path: &str) -> std::result::Result<(), String> {
     let folder = path.rfind('/').map_or(".", |i| if i == 0 { "/" } else { &path[..i] });
-    if ctx.client.facts(folder).await?.is_none() {
-        return Err(Error::Client(format!(
-            "failed to save image: invalid output path: directory {folder:?} does not exist"
-        )));
+    match ctx.client.facts(folder).await {
+        Ok(Some(_)) => Ok(()),
+        _ => Err(format!("invalid output path: stat {folder}: no such file or directory")),
     }
-    Ok(())
 }
 
 /// The images that the words stand for: a repository without a tag stands for all its tags.

@@ -80,3 +80,71 @@ fn committed_and_imported() {
          Error response from daemon: No such container: nosuch\n"
     );
 }
+
+#[test]
+fn logging_in_without_a_terminal() {
+    let script = "docker login; echo $?; docker login -u a -p b --password-stdin; docker login --password-stdin\n\
+        docker login -u '' r; docker login -u a -p '' r; echo pw | docker login -u a --password-stdin\n\
+        docker run -d -p 5000:5000 registry:2 > /dev/null 2>&1\n\
+        echo pw | docker login -u alice --password-stdin localhost:5000; cat .docker/config.json; echo\n\
+        docker login localhost:5000; docker logout localhost:5000; cat .docker/config.json";
+    let warning = "WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n";
+    assert_eq!(
+        shell(script).replace(warning, ""),
+        "Error: Cannot perform an interactive login from a non TTY device\n1\n\
+         conflicting options: cannot specify both --password and --password-stdin\n\
+         the --password-stdin option requires --username to be set\nusername is empty\npassword is empty\n\
+         Error response from daemon: Get \"https://registry-1.docker.io/v2/\": unauthorized: incorrect username or \
+         password\n\n\
+         WARNING! Your credentials are stored unencrypted in '/root/.docker/config.json'.\n\
+         Configure a credential helper to remove this warning. See\n\
+         https://docs.docker.com/go/credential-store/\n\nLogin Succeeded\n\
+         {\n\t\"auths\": {\n\t\t\"localhost:5000\": {\n\t\t\t\"auth\": \"YWxpY2U6cHc=\"\n\t\t}\n\t}\n}\n\
+         Authenticating with existing credentials... [Username: alice]\n\n \
+         Info -> To login with a different account, run 'docker logout' followed by 'docker login'\n\n\n\
+         Login Succeeded\nRemoving login credentials for localhost:5000\n{\n\t\"auths\": {}\n}"
+    );
+}
+
+#[test]
+fn logging_in_at_a_terminal() {
+    let session = Session::new(Config::default());
+    session.script("docker run -d -p 5000:5000 registry:2 2> /dev/null", |_| {});
+    let answer = |keys: &str| {
+        session.take_output();
+        session.input(keys.as_bytes());
+        session.tick(std::time::Duration::from_secs(2));
+        while session.run(100_000) == crate::sim::session::Activity::Busy {}
+        String::from_utf8_lossy(&session.take_output()).into_owned()
+    };
+    assert!(answer("docker login localhost:5000\n").ends_with("Username: "));
+    assert!(answer("alice\n").ends_with("Password: "));
+    // A key too many is taken back, and nothing of it is seen.
+    let after = answer("secretx\x7f\r");
+    assert!(after.contains("Login Succeeded") && !after.contains("secret"), "{after:?}");
+    assert!(answer("cat .docker/config.json\n").contains("YWxpY2U6c2VjcmV0"));
+    assert!(answer("docker login -u bob localhost:5000\n").ends_with("Password: "));
+    assert!(answer("\n").contains("Error: Password Required"));
+}
+
+#[test]
+fn platforms_of_images() {
+    let script = "docker pull -q busybox; docker pull --platform linux/arm64 busybox | tail -2\n\
+        docker pull --platform a/b/c/d busybox; docker history --platform foo busybox\n\
+        docker run --rm --platform linux/arm64 --pull never busybox true; echo $?\n\
+        docker run --rm --platform foo busybox true 2>&1 | head -1; docker run --rm --platform linux/amd64 busybox echo ran";
+    let other = "image with reference busybox was found but its platform (linux/amd64) does not match the specified \
+                 platform (linux/arm64)";
+    assert_eq!(
+        shell(script),
+        format!(
+            "docker.io/library/busybox:latest\nWARNING: {}\ndocker.io/library/busybox:latest\nUsing default tag: latest\n\
+             Error response from daemon: \"a/b/c/d\": cannot parse platform specifier: invalid argument\n\
+             invalid platform: \"foo\": unknown operating system or architecture: invalid argument\n\
+             docker: Error response from daemon: {other}\n\nRun 'docker run --help' for more information\n125\n\
+             docker: error parsing specified platform: \"foo\": unknown operating system or architecture: invalid argument\n\
+             ran\n",
+            other.replace("busybox", "busybox:latest")
+        )
+    );
+}

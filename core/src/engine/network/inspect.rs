@@ -115,7 +115,7 @@ pub(super) async fn list<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i3
         let user = network.is_user_defined();
         let kind = |wanted: &String| (wanted == "custom" && user) || (wanted == "builtin" && !user);
         if !(filters.exact("driver", network.driver.name())
-            && filters.prefix("id", &network.id)
+            && filters.matches("id", &network.id)
             && filters.matches("name", &network.name)
             && filters.exact("scope", "local")
             && filters.labels(&network.labels)

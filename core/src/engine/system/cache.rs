@@ -65,7 +65,7 @@ pub async fn prune_cache<W: World>(ctx: &Ctx<W>, all: bool, filters: &Filters, k
     let mut left: u64 = steps.iter().map(|step| step.size).sum();
     let mut pruned = Pruned::default();
     for step in steps {
-        let fits = filters.prefix("id", &step.id)
+        let fits = filters.matches("id", &step.id)
             && filters.exact("type", &step.kind)
             && filters.matches("description", &step.description);
         let shared = is_shared(&step, &images);

@@ -151,8 +151,17 @@ impl Inspection {
 
 /// JSON as Docker indents it: by four.
 pub fn pretty(value: &Value) -> String {
+    indented(value, b"    ")
+}
+
+/// JSON as Docker's client keeps it in its own files: by tabs.
+pub fn pretty_tabs(value: &Value) -> String {
+    indented(value, b"\t")
+}
+
+fn indented(value: &Value, by: &[u8]) -> String {
     let mut bytes = Vec::new();
-    let format = serde_json::ser::PrettyFormatter::with_indent(b"    ");
+    let format = serde_json::ser::PrettyFormatter::with_indent(by);
     let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, format);
     // Writing a value to memory has nothing that could fail.
     let _ = value.serialize(&mut serializer);
@@ -171,7 +180,7 @@ pub(super) async fn inspect<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result
     if call.args.given("type") && !TYPES.contains(&kind) {
         let names = TYPES.map(|t| format!("{t:?}")).join(", ");
         let problem = if kind.is_empty() {
-            "type is empty".to_string()
+            format!("type is empty: must be one of {names}")
         } else {
             format!("unknown type: {kind:?}: must be one of {names}")
         };
@@ -191,10 +200,18 @@ pub(super) async fn inspect<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result
 
 /// `docker container inspect` and `docker image inspect`.
 pub(super) async fn inspect_kind<W: World>(ctx: &Ctx<W>, call: &Invocation, kind: &str) -> Result<i32> {
+    image::asked_platforms(&call.args, "")?;
     let mut inspection = Inspection::new(ctx, call.args.value("format").unwrap_or("")).await?;
     for name in &call.args.positionals {
         let look = Look { template: inspection.is_template(), size: call.args.flag("size") };
-        inspection.add(one(ctx, kind, name, &look).await);
+        let found = match kind {
+            "image" => image::resolve_for(ctx, name, &call.args, "").await.map(|_| ()),
+            _ => Ok(()),
+        };
+        inspection.add(match found {
+            Ok(()) => one(ctx, kind, name, &look).await,
+            Err(error) => Err(error),
+        });
     }
     inspection.finish(ctx).await
 }
@@ -209,6 +226,9 @@ struct Look {
 
 /// The first object of any kind with this name.
 async fn any<W: World>(ctx: &Ctx<W>, name: &str, look: &Look) -> Result<Value> {
+    if name.is_empty() {
+        return Err(Error::Client("invalid container name or ID: value is empty".into()));
+    }
     for kind in KINDS {
         if let Ok(value) = one(ctx, kind, name, look).await {
             return Ok(value);

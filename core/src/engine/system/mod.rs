@@ -13,8 +13,8 @@ mod version;
 
 pub use cache::prune_cache;
 pub use event::{EventRecord, publish};
-pub use inspect::{Inspection, pretty};
-pub use prompt::{Pruned, confirm, total};
+pub use inspect::{Inspection, pretty, pretty_tabs};
+pub use prompt::{Pruned, ask, ask_unseen, confirm, total};
 
 use crate::cli::Invocation;
 use crate::engine::{Ctx, Result};

@@ -1,21 +1,59 @@
-//! Asking before something is deleted.
+//! Asking a person: whether something shall be deleted, a name, a password.
 
-use crate::engine::Ctx;
+use crate::engine::{Ctx, Error, Result};
 use crate::world::World;
+
+/// No answer is longer than this.
+const LONGEST: usize = 4096;
 
 /// Asks `question` and waits for a line; only `y` or `yes` is one.
 pub async fn confirm<W: World>(ctx: &Ctx<W>, question: &str) -> bool {
-    ctx.print(format!("{question} [y/N] ")).await;
-    let mut line = Vec::new();
-    // One byte at a time: what follows the line is not ours. No answer is longer than this.
-    while line.len() < 64 {
-        match ctx.client.read(1).await {
-            Ok(bytes) if !bytes.is_empty() && bytes != b"\n" => line.extend(bytes),
-            _ => break,
-        }
-    }
-    let answer = String::from_utf8_lossy(&line).trim().to_lowercase();
+    let answer = ask(ctx, &format!("{question} [y/N] ")).await.unwrap_or_default().trim().to_lowercase();
     answer == "y" || answer == "yes"
+}
+
+/// Asks for a line of text, which comes without its end.
+///
+/// # Errors
+/// Where standard input can't be read.
+pub async fn ask<W: World>(ctx: &Ctx<W>, question: &str) -> Result<String> {
+    ctx.print(question).await;
+    let mut line = Vec::new();
+    // One byte at a time: what follows the line is not ours.
+    while line.len() < LONGEST {
+        let byte = ctx.client.read(1).await?;
+        if byte.is_empty() || byte == b"\n" {
+            break;
+        }
+        line.extend(byte);
+    }
+    Ok(String::from_utf8_lossy(&line).into_owned())
+}
+
+/// Asks for a line that is not shown as it is typed.
+///
+/// # Errors
+/// Where standard input can't be read, and where `^C` is typed: 130.
+pub async fn ask_unseen<W: World>(ctx: &Ctx<W>, question: &str) -> Result<String> {
+    ctx.print(question).await;
+    ctx.client.set_raw(true);
+    let mut line = Vec::new();
+    let ended = loop {
+        match ctx.client.read(1).await {
+            Err(fault) => break Err(fault.into()),
+            Ok(byte) => match byte.first() {
+                None | Some(b'\r' | b'\n' | 4) => break Ok(()),
+                Some(3) => break Err(Error::Status(130)),
+                Some(8 | 127) => drop(line.pop()),
+                Some(21) => line.clear(),
+                Some(byte) if line.len() < LONGEST => line.push(*byte),
+                Some(_) => {}
+            },
+        }
+    };
+    ctx.client.set_raw(false);
+    ctx.print("\n").await;
+    ended.map(|()| String::from_utf8_lossy(&line).into_owned())
 }
 
 /// What a prune of one kind took away.

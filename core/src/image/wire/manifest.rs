@@ -106,17 +106,36 @@ impl Platform {
     /// # Errors
     /// In Docker's words.
     pub fn parse(text: &str) -> Result<Platform, String> {
+        const KNOWN: [&str; 16] = [
+            "386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "ppc64le",
+            "riscv64", "s390x", "sparc64", "wasm", "ppc",
+        ];
+        const SYSTEMS: [&str; 6] = ["linux", "windows", "darwin", "freebsd", "wasip1", "js"];
         let parts: Vec<&str> = text.split('/').collect();
-        let valid =
-            |part: &&str| !part.is_empty() && part.bytes().all(|c| c.is_ascii_alphanumeric() || b"_-.".contains(&c));
-        if !parts.iter().all(valid) {
-            return Err(format!(
-                "{text:?} is an invalid component of {text:?}: platform specifier component must match \"^[A-Za-z0-9_.-]+$\": invalid argument"
-            ));
+        let plain = |c: u8| c.is_ascii_alphanumeric() || b"_-".contains(&c);
+        for (i, part) in parts.iter().enumerate() {
+            if part.is_empty() || !part.bytes().all(|c| plain(c) || (i > 0 && c == b'.')) {
+                return Err(match i {
+                    0 => format!(
+                        "{part:?} is an invalid OS component of {text:?}: OSAndVersion specifier component must match \
+                         \"^([A-Za-z0-9_-]+)(?:\\\\(([A-Za-z0-9_.-]*)\\\\))?$\": invalid argument"
+                    ),
+                    _ => format!(
+                        "{part:?} is an invalid component of {text:?}: platform specifier component must match \
+                         \"^[A-Za-z0-9_.-]+$\": invalid argument"
+                    ),
+                });
+            }
         }
         let (os, architecture, variant) = match parts.as_slice() {
-            ["linux"] => ("linux", "amd64", ""),
-            [architecture] => ("linux", *architecture, ""),
+            [alone] if SYSTEMS.contains(&alone.to_lowercase().as_str()) => (*alone, "amd64", ""),
+            [architecture] => {
+                let normal = Platform::normal("linux", architecture, "");
+                if !KNOWN.contains(&normal.architecture.as_str()) {
+                    return Err(format!("{text:?}: unknown operating system or architecture: invalid argument"));
+                }
+                return Ok(normal);
+            }
             [os, architecture] => (*os, *architecture, ""),
             [os, architecture, variant] => (*os, *architecture, *variant),
             _ => return Err(format!("{text:?}: cannot parse platform specifier: invalid argument")),
@@ -171,7 +190,22 @@ mod tests {
         ] {
             assert_eq!(Platform::parse(text).unwrap().to_string(), shown, "{text}");
         }
-        assert!(Platform::parse("a/b/c/d").is_err());
+        for (text, why) in [
+            ("a/b/c/d", "\"a/b/c/d\": cannot parse platform specifier: invalid argument"),
+            ("foo", "\"foo\": unknown operating system or architecture: invalid argument"),
+            (
+                "linux/",
+                "\"\" is an invalid component of \"linux/\": platform specifier component must match \"^[A-Za-z0-9_.-]+$\": \
+                 invalid argument",
+            ),
+            (
+                "=",
+                "\"=\" is an invalid OS component of \"=\": OSAndVersion specifier component must match \
+                 \"^([A-Za-z0-9_-]+)(?:\\\\(([A-Za-z0-9_.-]*)\\\\))?$\": invalid argument",
+            ),
+        ] {
+            assert_eq!(Platform::parse(text), Err(why.to_string()));
+        }
         assert!(Platform::parse("").is_err());
         let arm = Platform::normal("linux", "arm", "v6");
         assert!(arm.serves(&Platform::parse("linux/arm").unwrap()));

@@ -33,11 +33,12 @@ impl Hub {
         if path == "/v1/search" {
             return search(&request.path);
         }
-        if path == "/token" {
-            return plain(200, &json!({ "token": "anonymous", "access_token": "anonymous", "expires_in": 300 }));
-        }
+        // Nobody has an account here.
         if request.header("authorization").is_some_and(|a| a.starts_with("Basic ")) {
             return refused(401, "UNAUTHORIZED", "incorrect username or password");
+        }
+        if path == "/token" {
+            return plain(200, &json!({ "token": "anonymous", "access_token": "anonymous", "expires_in": 300 }));
         }
         if path.trim_end_matches('/') == "/v2" && request.header("authorization").is_none() {
             let mut answer = refused(401, "UNAUTHORIZED", "authentication required");

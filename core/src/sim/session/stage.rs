@@ -11,6 +11,7 @@ use crate::volume::VolumeRecord;
 use crate::world::{ChangeKind, Kind, Queries, Subject};
 use cutaway_userland::sorted::Arrange;
 use cutaway_userland::sorted::Map as BTreeMap;
+use serde::Deserialize;
 use serde_json::Value;
 use std::rc::Rc;
 
@@ -73,12 +74,20 @@ impl StageBuilder {
             let next = match old {
                 Some(old) if quiet => old,
                 Some(old) => {
-                    let view = container(&old.record, world, &self.layers);
-                    let view = if view == *old.view { old.view } else { Rc::new(view) };
+                    // The record is the same: only what it does can have changed, and its layers by a new image.
+                    let (changes, processes) = (changes(&old.record, world), processes(&old.record, world));
+                    let layers = self.layers.get(&old.view.image_id);
+                    let same = changes == old.view.changes
+                        && processes == old.view.processes
+                        && layers.map_or(&[][..], Vec::as_slice) == old.view.layers;
+                    let view = match same {
+                        true => old.view,
+                        false => Rc::new(container(&old.record, world, &self.layers)),
+                    };
                     Known { view, ..old }
                 }
                 None => {
-                    let Ok(record) = serde_json::from_value::<ContainerRecord>((*value).clone()) else { continue };
+                    let Ok(record) = ContainerRecord::deserialize(&*value) else { continue };
                     let view = Rc::new(container(&record, world, &self.layers));
                     Known { value, record, view }
                 }
@@ -103,6 +112,14 @@ impl StageBuilder {
         };
         if same && self.last.volumes.iter().all(|v| quiet(&v.name)) {
             return self.last.volumes.clone();
+        }
+        if same {
+            // The records are the same: only sizes can have changed.
+            let resized = |old: &Rc<VolumeView>| {
+                let size = if quiet(&old.name) { old.size } else { world.volume_size(&old.name) };
+                if size == old.size { old.clone() } else { Rc::new(VolumeView { size, ..(**old).clone() }) }
+            };
+            return self.last.volumes.iter().map(resized).collect();
         }
         let mut records = now.list::<VolumeRecord>();
         records.arrange_by_key(|volume| volume.created);
@@ -189,20 +206,24 @@ fn networks(memory: &Memory) -> Vec<NetworkView> {
         .collect()
 }
 
-fn container(record: &ContainerRecord, world: &SimWorld, layers: &BTreeMap<String, Vec<String>>) -> ContainerView {
+/// What its writable layer changes, as `docker diff` tells it.
+fn changes(record: &ContainerRecord, world: &SimWorld) -> Vec<(char, String)> {
     let changes = world.overlay(&record.snapshot).map(|overlay| overlay.changes()).unwrap_or_default();
-    let changes = without_own(changes);
     let letter = |kind: ChangeKind| match kind {
         ChangeKind::Modified => 'C',
         ChangeKind::Added => 'A',
         ChangeKind::Deleted => 'D',
     };
+    without_own(changes).into_iter().take(MOST_CHANGES).map(|c| (letter(c.kind), c.path)).collect()
+}
+
+fn container(record: &ContainerRecord, world: &SimWorld, layers: &BTreeMap<String, Vec<String>>) -> ContainerView {
+    let image_id = record.image.to_string();
     let state = record.state.status.name().to_string();
     ContainerView {
         id: record.id.clone(),
         name: record.name.clone(),
         image: record.image_name.clone(),
-        image_id: record.image.to_string(),
         status: match state.as_str() {
             "running" => "Up".to_string(),
             "paused" => "Up (Paused)".to_string(),
@@ -215,8 +236,9 @@ fn container(record: &ContainerRecord, world: &SimWorld, layers: &BTreeMap<Strin
         exit_code: record.state.exit_code,
         health: record.state.health.as_ref().map(|h| h.status.name().to_string()).unwrap_or_default(),
         command: [record.path.clone()].into_iter().chain(record.args.iter().cloned()).collect(),
-        layers: layers.get(&record.image.to_string()).cloned().unwrap_or_default(),
-        changes: changes.into_iter().take(MOST_CHANGES).map(|c| (letter(c.kind), c.path)).collect(),
+        layers: layers.get(&image_id).cloned().unwrap_or_default(),
+        image_id,
+        changes: changes(record, world),
         processes: processes(record, world),
         networks: record
             .endpoints

@@ -54,7 +54,7 @@ impl Memory {
 /// A record from its stored form. It takes a copy apart, for reading from a borrowed value would double
 /// the code of each record in the page.
 fn read<R: Record>(value: &Rc<Value>) -> Result<R, serde_json::Error> {
-    serde_json::from_value((**value).clone())
+    R::deserialize(&**value)
 }
 
 fn malformed<R: Record>(key: &str, error: &serde_json::Error) -> Fault {
