@@ -118,7 +118,7 @@ impl Machine {
             stdio: Stdio { tty, stdin, stdin_once: true, log: LogDriver::JsonFile },
         })
         .await?;
-        self.setup(SetupOp::MountRootfs { snapshot: SnapshotKey(self.id.clone()) }).await?;
+        self.setup(SetupOp::MountRootfs { snapshot: SnapshotKey(self.id.clone()), passing: false }).await?;
         self.setup(SetupOp::Proc).await?;
         self.setup(SetupOp::Tmpfs { target: "/dev".into(), options: "mode=755,size=65536k".into() }).await?;
         self.setup(SetupOp::Devpts).await?;
@@ -276,6 +276,8 @@ fn a_second_process_joins() {
             capabilities: Some(default_capabilities()),
             seccomp: Seccomp::Default,
             no_new_privileges: false,
+            limits: Vec::new(),
+            oom_score_adj: 0,
             tty,
             stdin: false,
         };

@@ -131,6 +131,9 @@ pub struct HostConfig {
     pub runtime: String,
     pub isolation: String,
     pub init: Option<bool>,
+    /// `--gpus`, as typed.
+    #[serde(default)]
+    pub gpus: String,
     /// Rows and columns of the client's terminal.
     pub console_size: (u16, u16),
     pub resources: Resources,

@@ -64,6 +64,7 @@ impl<W: World> Ctx<W> {
 
 /// Runs a parsed command to its end: prints what it prints, errors included, and gives its exit status.
 pub async fn execute<W: World>(ctx: &Ctx<W>, call: &Invocation) -> i32 {
+    container::reclaim(ctx).await;
     let result = route(ctx, call).await;
     match result {
         Ok(status) => status,

@@ -6,8 +6,10 @@ use crate::engine::Ctx;
 use crate::engine::container::{self, Made, Removal, change, launch, note, tear_down, watch_health};
 use crate::engine::race::{First, race};
 use crate::world::{Exit, World};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 /// The first wait before a restart; it doubles each time, up to a minute, and starts anew after a good run.
@@ -20,17 +22,28 @@ const GOOD_RUN: Duration = Duration::from_secs(10);
 pub struct Ended {
     code: Cell<Option<i32>>,
     done: Cell<bool>,
+    waiting: RefCell<Vec<Waker>>,
 }
 
 impl Ended {
-    /// The exit code of the first end, as soon as the record has it.
-    pub fn code(&self) -> Option<i32> {
-        self.code.get()
+    /// Waits for the exit code of the first end, until the record has it. With `all`, until the supervisor has
+    /// nothing left to do: no restart, and a `--rm` container is removed.
+    pub async fn wait(&self, all: bool) -> i32 {
+        poll_fn(|cx| match (self.code.get(), self.done.get()) {
+            (Some(code), done) if done || !all => Poll::Ready(code),
+            // Its record went while it ran: nobody knows how it ended.
+            (None, true) => Poll::Ready(255),
+            _ => {
+                self.waiting.borrow_mut().push(cx.waker().clone());
+                Poll::Pending
+            }
+        })
+        .await
     }
 
-    /// Whether the supervisor has nothing left to do: no restart, and a `--rm` container is removed.
-    pub fn is_done(&self) -> bool {
-        self.done.get()
+    fn tell(&self) {
+        let waiting = std::mem::take(&mut *self.waiting.borrow_mut());
+        waiting.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -41,6 +54,7 @@ pub(super) fn spawn<W: World>(ctx: &Ctx<W>, id: &str) -> Rc<Ended> {
     ctx.world().spawn(Box::pin(async move {
         supervise(&inner, &id, &told).await;
         told.done.set(true);
+        told.tell();
     }));
     ended
 }
@@ -51,10 +65,15 @@ async fn supervise<W: World>(ctx: &Ctx<W>, id: &str, ended: &Ended) {
         let First::Left(exit) = race(ctx.world().wait_exit(id), watch_health(ctx, id)).await else { return };
         let exit = exit.unwrap_or(Exit { code: 255, oom_killed: false, at: ctx.world().now() });
         let Ok(Some(record)) = ctx.world().get::<ContainerRecord>(id) else { return };
+        if record.host.auto_remove {
+            // Until it is removed: there is no moment in which a kill would leave it.
+            let _ = ctx.world().undertake(id);
+        }
         note_end(ctx, &record, &exit);
         tear_down(ctx, &record, Made { cgroup: true, process: true }).await;
         let again = settle(ctx, id, &exit);
         ended.code.set(ended.code.get().or(Some(exit.code)));
+        ended.tell();
         if again != Some(true) {
             break;
         }

@@ -1,7 +1,7 @@
 //! What the engine asks a world without changing it: time, contents, states, streams.
 
 use crate::name::{ChainId, Digest};
-use crate::world::acts::{DeviceNode, ExecId, SnapshotKey};
+use crate::world::acts::{CgroupLimit, DeviceNode, ExecId, SnapshotKey};
 use crate::world::{Fault, LocalFut, Stream};
 use cutaway_userland::os::{FileKind, WindowSize};
 use std::rc::Rc;
@@ -141,6 +141,11 @@ pub trait Queries {
         let _ = path;
         None
     }
+    /// Whether this machine's control groups can't hold such a limit, whatever its value.
+    fn lacks(&self, limit: &CgroupLimit) -> bool {
+        let _ = limit;
+        false
+    }
     /// The host's device at a path, links followed, or all those below a folder, each with the path it was found
     /// at; none where there are none.
     fn host_devices(&self, path: &str) -> Vec<DeviceNode> {
@@ -160,6 +165,20 @@ pub trait Queries {
     fn is_supervised(&self, container: &str) -> bool {
         let _ = container;
         true
+    }
+    /// Notes that this process is at work on a container: making, starting, ending or removing it. Where it is
+    /// killed over that, [`Queries::abandoned`] tells others.
+    fn undertake(&self, container: &str) -> Result<(), Fault> {
+        let _ = container;
+        Ok(())
+    }
+    /// Takes back the note of [`Queries::undertake`]: the container is as its record says.
+    fn completed(&self, container: &str) {
+        let _ = container;
+    }
+    /// Containers that a process was at work on when it was killed. Who asks is at work on them from now on.
+    fn abandoned(&self) -> Vec<String> {
+        Vec::new()
     }
     fn wait_exit(&self, container: &str) -> LocalFut<Result<Exit, Fault>>;
     /// Ends when the container's first process ends. Where it has no terminal, output keeps its two streams.

@@ -270,6 +270,14 @@ pub enum Limit {
     OpenFiles,
     LockedMemory,
     AddressSpace,
+    FileLocks,
+    PendingSignals,
+    /// Bytes of message queues.
+    MessageQueues,
+    Nice,
+    RealtimePriority,
+    /// Microseconds without a pause.
+    RealtimeTimeout,
 }
 
 /// The soft and the hard value of a limit; `None` is unlimited.

@@ -11,6 +11,7 @@ mod queries;
 pub mod records;
 pub mod seccomp;
 pub mod store;
+mod unfinished;
 
 use cgroup::Cgroups;
 use container::Running;

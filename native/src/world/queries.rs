@@ -4,7 +4,7 @@ use super::container::{state, streams};
 use super::{LinuxWorld, clock};
 use crate::sys::{self, OrFault, io_fault};
 use cutaway_core::name::{ChainId, Digest};
-use cutaway_core::world::acts::{DeviceNode, ExecId, SnapshotKey};
+use cutaway_core::world::acts::{CgroupLimit, DeviceNode, ExecId, SnapshotKey};
 use cutaway_core::world::{
     Change, Console, Exit, Fault, HostFacts, Kind, LocalFut, LogLine, ProcessRow, Queries, Usage,
 };
@@ -217,6 +217,10 @@ impl Queries for LinuxWorld {
         fs::read(path).ok()
     }
 
+    fn lacks(&self, limit: &CgroupLimit) -> bool {
+        self.cgroups.lacks(limit)
+    }
+
     fn host_devices(&self, path: &str) -> Vec<DeviceNode> {
         let mut found = Vec::new();
         devices_at(path, 0, &mut found);
@@ -240,6 +244,18 @@ impl Queries for LinuxWorld {
 
     fn is_supervised(&self, container: &str) -> bool {
         state::is_supervised(&self.runtime, container)
+    }
+
+    fn undertake(&self, container: &str) -> Result<(), Fault> {
+        self.note_work(container)
+    }
+
+    fn completed(&self, container: &str) {
+        self.note_completed(container);
+    }
+
+    fn abandoned(&self) -> Vec<String> {
+        self.take_over()
     }
 
     fn wait_exit(&self, container: &str) -> LocalFut<Result<Exit, Fault>> {

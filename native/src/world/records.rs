@@ -67,6 +67,10 @@ impl RecordFiles {
         Ok(RecordFiles { folder, inside: Cell::new(false), next: Cell::new(0) })
     }
 
+    pub fn folder(&self) -> PathBuf {
+        self.folder.clone()
+    }
+
     pub fn kind_folder(&self, kind: Kind) -> PathBuf {
         self.folder.join(kind.name())
     }

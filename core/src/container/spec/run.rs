@@ -278,6 +278,7 @@ fn host_config(args: &Args, around: &Surroundings) -> Result<HostConfig, SpecErr
         runtime: text("runtime"),
         isolation: text("isolation"),
         init: args.given("init").then(|| args.flag("init")),
+        gpus: text("gpus"),
         resources: resources(args, swappiness)?,
         ..HostConfig::default()
     })

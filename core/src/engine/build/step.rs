@@ -88,13 +88,15 @@ impl<W: World> Build<'_, W> {
     /// An empty writable layer over others.
     pub async fn prepare_over(&self, layers: Vec<ChainId>) -> Result<SnapshotKey, Failure> {
         let key = SnapshotKey(self.ctx.new_id());
+        self.ctx.world().undertake(&key.0)?;
         let act = PrepareSnapshot { key: key.clone(), layers };
         self.ctx.act("The step writes into a layer of its own", act).await?;
         Ok(key)
     }
 
     pub async fn discard(&self, snapshot: SnapshotKey) -> Result<(), Failure> {
-        self.ctx.act("The writable layer has served", RemoveSnapshot { key: snapshot }).await?;
+        self.ctx.act("The writable layer has served", RemoveSnapshot { key: snapshot.clone() }).await?;
+        self.ctx.world().completed(&snapshot.0);
         Ok(())
     }
 

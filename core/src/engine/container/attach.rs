@@ -1,7 +1,6 @@
 //! Talking with a container: its output to the client, the client's input and signals to it, until one side
 //! ends or the detach keys are typed. Also `docker attach`.
 
-use super::start::Started;
 use super::{find, find_by_id};
 use crate::cli::Args;
 use crate::container::{ContainerRecord, Status};
@@ -187,16 +186,6 @@ pub(super) fn detach_keys(text: Option<&str>) -> Result<Vec<u8>> {
     };
     let keys: Option<Vec<u8>> = text.split(',').map(key).collect();
     keys.ok_or_else(|| Error::Daemon(format!("Invalid escape keys ({text}) provided")))
-}
-
-/// Waits until the supervisor has noted the end; the exit code. With `removed`, until a `--rm` container is gone.
-pub(super) async fn ended<W: World>(ctx: &Ctx<W>, started: &Started, removed: bool) -> i32 {
-    loop {
-        match started.ended.code() {
-            Some(code) if !removed || started.ended.is_done() => return code,
-            _ => ctx.world().record_change(Duration::from_millis(200)).await,
-        }
-    }
 }
 
 /// Says that a terminal was asked for and the client's input is none.

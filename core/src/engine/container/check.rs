@@ -5,6 +5,7 @@ use crate::container::spec::{NetworkMode, SecurityOptions};
 use crate::container::{ContainerConfig, HostConfig, Resources, RestartPolicy, defaults};
 use crate::engine::{Ctx, Error, Result};
 use crate::world::World;
+use crate::world::acts::CgroupLimit;
 use cutaway_userland::os::Signal;
 
 fn refuse<T>(why: impl Into<String>) -> Result<T> {
@@ -59,6 +60,9 @@ pub fn settings<W: World>(ctx: &Ctx<W>, config: &ContainerConfig, host: &HostCon
     defaults::normal_capabilities(&host.cap_drop)
         .map_err(|e| Error::Daemon(format!("invalid CapDrop: {}", strip(&e))))?;
     SecurityOptions::parse(&host.security_opt, host.privileged)?;
+    if !host.storage_opt.is_empty() {
+        return refuse("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
+    }
     resources(ctx, &host.resources, None)
 }
 
@@ -150,6 +154,34 @@ pub fn resources<W: World>(ctx: &Ctx<W>, asked: &Resources, before: Option<&Reso
         return refuse("Range of blkio weight is from 10 to 1000");
     }
     Ok(())
+}
+
+/// Takes out limits that this machine can't hold, with a warning for each. Source of the words: moby,
+/// daemon/daemon_unix.go, verifyPlatformContainerResources.
+pub(super) fn drop_unsupported<W: World>(ctx: &Ctx<W>, r: &mut Resources) -> Vec<&'static str> {
+    let lacks = |limit: CgroupLimit| ctx.world().lacks(&limit);
+    let mut warnings = Vec::new();
+    if r.memory_swappiness.is_some() && lacks(CgroupLimit::Swappiness(0)) {
+        r.memory_swappiness = None;
+        warnings.push("Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded.");
+    }
+    if r.oom_kill_disable && lacks(CgroupLimit::OomKillDisable) {
+        r.oom_kill_disable = false;
+        warnings.push("Your kernel does not support OomKillDisable. OomKillDisable discarded.");
+    }
+    if r.oom_kill_disable && r.memory == 0 {
+        warnings.push("OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.");
+    }
+    if r.blkio_weight > 0 && lacks(CgroupLimit::BlkioWeight(0)) {
+        r.blkio_weight = 0;
+        warnings.push("Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.");
+    }
+    let of_device = CgroupLimit::BlkioWeightDevice { device: String::new(), weight: 0 };
+    if !r.blkio_weight_device.is_empty() && lacks(of_device) {
+        r.blkio_weight_device.clear();
+        warnings.push("Your kernel does not support Block I/O weight_device or the cgroup is not mounted. Weight-device discarded.");
+    }
+    warnings
 }
 
 fn processors<W: World>(ctx: &Ctx<W>, asked: &Resources) -> Result<()> {

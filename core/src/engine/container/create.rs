@@ -19,6 +19,7 @@ use cutaway_userland::sorted::Map as BTreeMap;
 pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> {
     let options = read_options(ctx, args).await?;
     let record = from_options(ctx, &options).await?;
+    ctx.world().completed(&record.id);
     ctx.print(format!("{}\n", record.id)).await;
     Ok(0)
 }
@@ -98,7 +99,8 @@ pub async fn create<W: World>(
     create_with_image(ctx, spec, &image).await
 }
 
-/// Creates a container of an image that is there.
+/// Creates a container of an image that is there. One that is to be removed at its end is not left alone yet:
+/// it is whoever starts it, or does not, that says `completed`.
 ///
 /// # Errors
 /// In Docker's words; nothing is left then.
@@ -109,11 +111,24 @@ pub async fn create_with_image<W: World>(
 ) -> Result<ContainerRecord> {
     check::settings(ctx, &spec.config, &spec.host)?;
     let mut record = draft(ctx, &spec, image)?;
-    take_name(ctx, &mut record, spec.name.as_deref())?;
-    let result = furnish(ctx, &spec, image, &mut record).await;
-    if let Err(error) = result {
-        let _ = ctx.world().remove::<NameRecord>(&NameRecord::key_of(&record.name));
-        return Err(error);
+    let warnings = check::drop_unsupported(ctx, &mut record.host.resources);
+    ctx.world().undertake(&record.id)?;
+    let result = match take_name(ctx, &mut record, spec.name.as_deref()) {
+        Ok(()) => {
+            let result = furnish(ctx, &spec, image, &mut record).await;
+            if result.is_err() {
+                let _ = ctx.world().remove::<NameRecord>(&NameRecord::key_of(&record.name));
+            }
+            result
+        }
+        taken => taken,
+    };
+    if result.is_err() || !spec.host.auto_remove {
+        ctx.world().completed(&record.id);
+    }
+    result?;
+    for warning in warnings {
+        ctx.warn(format!("WARNING: {warning}\n")).await;
     }
     note(ctx, &record, "create", &[]);
     Ok(record)

@@ -84,6 +84,8 @@ async fn act<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, request: &ExecReq
         capabilities: if privileged { None } else { Some(plan::capabilities(record, false, who.uid)?) },
         seccomp: if privileged { Seccomp::Unconfined } else { security.seccomp },
         no_new_privileges: security.no_new_privileges,
+        limits: plan::process_limits(record),
+        oom_score_adj: record.host.oom_score_adj,
         tty: request.tty,
         stdin: request.stdin,
     })

@@ -1,6 +1,7 @@
 //! Finding a container by what a person types, changing its record, and healing one whose supervisor died.
 
 use super::start::{Made, tear_down};
+use super::{Removal, remove};
 use crate::container::{ContainerRecord, NameRecord, Status};
 use crate::engine::supervise::LONGEST_WAIT;
 use crate::engine::{Ctx, Error, Result};
@@ -39,7 +40,19 @@ pub async fn find<W: World>(ctx: &Ctx<W>, name: &str) -> Result<ContainerRecord>
             world.get::<ContainerRecord>(&id)?.ok_or_else(missing)?
         }
     };
-    heal(ctx, record).await
+    let was = record.is_running();
+    let record = heal(ctx, record).await?;
+    if was && goes_with_its_supervisor(ctx, &record).await? { Err(missing()) } else { Ok(record) }
+}
+
+/// A `--rm` container that ended without its supervisor is removed by whoever finds it.
+async fn goes_with_its_supervisor<W: World>(ctx: &Ctx<W>, record: &ContainerRecord) -> Result<bool> {
+    let goes =
+        record.host.auto_remove && record.state.status == Status::Exited && !ctx.world().is_supervised(&record.id);
+    if goes {
+        Box::pin(remove(ctx, record, &Removal { force: true, volumes: true })).await?;
+    }
+    Ok(goes)
 }
 
 /// The container of this id, as it is now.
@@ -114,7 +127,11 @@ fn is_lost<W: World>(ctx: &Ctx<W>, record: &ContainerRecord) -> bool {
 pub async fn heal_all<W: World>(ctx: &Ctx<W>) -> Result<Vec<ContainerRecord>> {
     let mut all = Vec::new();
     for record in ctx.world().list::<ContainerRecord>()? {
-        all.push(heal(ctx, record).await?);
+        let was = record.is_running();
+        let record = heal(ctx, record).await?;
+        if !was || !goes_with_its_supervisor(ctx, &record).await? {
+            all.push(record);
+        }
     }
     all.arrange_by(|a, b| b.created.cmp(&a.created).then_with(|| b.id.cmp(&a.id)));
     Ok(all)

@@ -169,7 +169,7 @@ pub(super) fn setup<W: World>(
 ) -> Result<Vec<(SetupOp, &'static str)>> {
     let host = &record.host;
     let security = SecurityOptions::parse(&host.security_opt, host.privileged)?;
-    let mut ops = vec![(SetupOp::MountRootfs { snapshot: record.snapshot.clone() }, FILES)];
+    let mut ops = vec![(SetupOp::MountRootfs { snapshot: record.snapshot.clone(), passing: host.auto_remove }, FILES)];
     kernel_mounts(record, &mut ops);
     mounts(record, &mut ops);
     device_files(ctx, record, &mut ops)?;
@@ -180,7 +180,7 @@ pub(super) fn setup<W: World>(
         ));
     }
     ops.push((SetupOp::PivotRoot, "From here on nothing of the host's files can be reached"));
-    identity_of_machine(record, &mut ops);
+    identity_of_machine(record, &mut ops)?;
     if security.masked_paths {
         ops.extend(defaults::READONLY_PATHS.iter().map(|p| (SetupOp::ReadonlyPath { path: p.to_string() }, SAFETY)));
         ops.extend(defaults::MASKED_PATHS.iter().map(|p| (SetupOp::MaskPath { path: p.to_string() }, SAFETY)));
@@ -188,12 +188,8 @@ pub(super) fn setup<W: World>(
     if host.read_only {
         ops.push((SetupOp::ReadonlyRoot, "This was asked for: nothing in the root file system may change"));
     }
-    for limit in &host.resources.ulimits {
-        if let Some(name) = limit_of(&limit.name) {
-            let value = |n: i64| u64::try_from(n).ok();
-            let to = LimitPair { soft: value(limit.soft), hard: value(limit.hard) };
-            ops.push((SetupOp::Rlimit { limit: name, to }, "This was asked for: a limit for each of its processes"));
-        }
+    for (limit, to) in process_limits(record) {
+        ops.push((SetupOp::Rlimit { limit, to }, "This was asked for: a limit for each of its processes"));
     }
     if host.oom_score_adj != 0 {
         ops.push((SetupOp::OomScoreAdj(host.oom_score_adj), "This was asked for"));
@@ -295,7 +291,25 @@ fn device_files<W: World>(
     Ok(())
 }
 
-fn identity_of_machine(record: &ContainerRecord, ops: &mut Vec<(SetupOp, &'static str)>) {
+/// A setting of the kernel can be a container's only in a namespace that is its own. Source of the words: runc,
+/// libcontainer/configs/validate.
+fn own_namespace(host: &HostConfig, name: &str) -> Result<()> {
+    let refuse = |why: String| {
+        Err(Error::Daemon(format!(
+            "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: {why}"
+        )))
+    };
+    let of_network = name.starts_with("net.");
+    if of_network && host.network_mode == "host" {
+        return refuse(format!("sysctl {name:?} not allowed in host network namespace"));
+    }
+    if !of_network && host.ipc == "host" {
+        return refuse(format!("sysctl {name:?} is not allowed in the hosts ipc namespace"));
+    }
+    Ok(())
+}
+
+fn identity_of_machine(record: &ContainerRecord, ops: &mut Vec<(SetupOp, &'static str)>) -> Result<()> {
     const NAME: &str = "Inside, the container looks like a machine of its own";
     let host = &record.host;
     if host.uts != "host" {
@@ -305,9 +319,18 @@ fn identity_of_machine(record: &ContainerRecord, ops: &mut Vec<(SetupOp, &'stati
         }
     }
     for (name, value) in &host.sysctls {
+        own_namespace(host, name)?;
         let op = SetupOp::Sysctl { name: name.clone(), value: value.clone() };
         ops.push((op, "This was asked for; it counts only inside, because the namespace is the container's own"));
     }
+    Ok(())
+}
+
+/// The limits of `--ulimit`, for each process of the container.
+pub(super) fn process_limits(record: &ContainerRecord) -> Vec<(Limit, LimitPair)> {
+    let value = |n: i64| u64::try_from(n).ok();
+    let all = record.host.resources.ulimits.iter();
+    all.filter_map(|l| Some((limit_of(&l.name)?, LimitPair { soft: value(l.soft), hard: value(l.hard) }))).collect()
 }
 
 fn limit_of(name: &str) -> Option<Limit> {
@@ -321,6 +344,12 @@ fn limit_of(name: &str) -> Option<Limit> {
         "nproc" => Limit::Processes,
         "nofile" => Limit::OpenFiles,
         "memlock" => Limit::LockedMemory,
+        "locks" => Limit::FileLocks,
+        "sigpending" => Limit::PendingSignals,
+        "msgqueue" => Limit::MessageQueues,
+        "nice" => Limit::Nice,
+        "rtprio" => Limit::RealtimePriority,
+        "rttime" => Limit::RealtimeTimeout,
         _ => return None,
     })
 }
@@ -373,6 +402,8 @@ pub(super) fn for_step(spec: &StepSpec, id: &str) -> ContainerRecord {
             shm_size: spec.shm_size.unwrap_or(defaults::SHM_SIZE),
             privileged: spec.insecure,
             resources: Resources { ulimits: spec.ulimits.clone(), ..Resources::default() },
+            // What it writes is packed into a layer, and the folder it wrote to deleted.
+            auto_remove: true,
             ..HostConfig::default()
         },
         state: State::default(),

@@ -91,6 +91,16 @@ pub async fn remove<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, removal: &
         }
         wait_stopped(ctx, &record.id, None).await;
     }
+    ctx.world().undertake(&record.id)?;
+    let result = take_away(ctx, record, removal).await;
+    if result.is_ok() {
+        ctx.world().completed(&record.id);
+    }
+    result
+}
+
+/// Removes a container that does not run.
+async fn take_away<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, removal: &Removal) -> Result<()> {
     let mut first = false;
     let marked = change(ctx, &record.id, |r| {
         first = r.state.status != Status::Removing;

@@ -62,7 +62,7 @@ async fn foreground<W: World>(
         None => End::Closed,
     };
     match end {
-        End::Closed => Ok(attach::ended(ctx, &started, record.host.auto_remove).await),
+        End::Closed => Ok(started.ended.wait(record.host.auto_remove).await),
         End::Detached => Ok(0),
         End::Signal(signal) => Err(Error::Status(128 + i32::from(signal.0))),
     }

@@ -2,7 +2,7 @@
 //! undone in reverse order and nothing is left.
 
 use super::{change, endpoints, files, find, find_by_id, note, plan};
-use crate::container::spec::NetworkMode;
+use crate::container::spec::{NetworkMode, csv};
 use crate::container::{ContainerRecord, Health, MountKind, Status};
 use crate::engine::supervise::{self, Ended};
 use crate::engine::{Ctx, Error, Result, system};
@@ -58,14 +58,26 @@ pub(in crate::engine) async fn launch<W: World>(
     mut record: ContainerRecord,
     attach: bool,
 ) -> Result<Option<Rc<dyn Console>>> {
+    ctx.world().undertake(&record.id)?;
+    let id = record.id.clone();
+    let result = attempt(ctx, &mut record, attach).await;
+    ctx.world().completed(&id);
+    result
+}
+
+async fn attempt<W: World>(
+    ctx: &Ctx<W>,
+    record: &mut ContainerRecord,
+    attach: bool,
+) -> Result<Option<Rc<dyn Console>>> {
     let mut made = Made::default();
-    match sequence(ctx, &mut record, &mut made, attach).await {
+    match sequence(ctx, record, &mut made, attach).await {
         Ok((pid, console)) => {
-            running(ctx, &record, pid)?;
+            running(ctx, record, pid)?;
             Ok(console)
         }
         Err(error) => {
-            tear_down(ctx, &record, made).await;
+            tear_down(ctx, record, made).await;
             let message = match &error {
                 Error::Daemon(text) | Error::Client(text) | Error::Start { message: text, .. } => text.clone(),
                 Error::Status(_) => String::new(),
@@ -124,6 +136,9 @@ async fn sequence<W: World>(
     attach: bool,
 ) -> Result<(i32, Option<Rc<dyn Console>>)> {
     let id = record.id.clone();
+    if !record.host.gpus.is_empty() {
+        return Err(Error::Daemon(no_driver(&record.host.gpus)));
+    }
     let who = plan::identity(ctx, record, &record.config.image.user).await?;
     let networking = |e: Error| match e {
         Error::Daemon(text) => Error::Daemon(format!("failed to set up container networking: {text}")),
@@ -249,6 +264,12 @@ pub(in crate::engine) async fn tear_down<W: World>(ctx: &Ctx<W>, record: &Contai
         let act = RemoveCgroup { container: record.id.clone() };
         let _ = ctx.act("There is nothing left to count", act).await;
     }
+}
+
+/// No graphics processor can be handed over: it takes a driver's own files and a hook of its vendor.
+fn no_driver(gpus: &str) -> String {
+    let driver = csv(gpus).into_iter().find_map(|f| f.strip_prefix("driver=").map(str::to_string)).unwrap_or_default();
+    format!("could not select device driver {driver:?} with capabilities: [[gpu]]")
 }
 
 pub(super) fn log_driver(name: &str) -> LogDriver {

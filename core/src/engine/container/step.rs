@@ -72,12 +72,19 @@ pub async fn run_step<W: World>(ctx: &Ctx<W>, spec: &StepSpec, output: &mut dyn 
         CreateCgroup { container: id.clone(), parent: None },
     )
     .await?;
-    let result = run(ctx, &id, spec, output).await;
+    let result = limited(ctx, &id, spec, output).await;
     let _ = ctx
         .act("The step has ended; only the files that it wrote are kept", ReleaseContainer { container: id.clone() })
         .await;
     let _ = ctx.act("There is nothing left to count", RemoveCgroup { container: id }).await;
     result
+}
+
+async fn limited<W: World>(ctx: &Ctx<W>, id: &str, spec: &StepSpec, output: &mut dyn FnMut(Chunk)) -> Result<Exit> {
+    for (limit, why) in plan::limits(ctx, &plan::for_step(spec, id))? {
+        ctx.act(why, WriteLimit { container: id.into(), limit }).await?;
+    }
+    run(ctx, id, spec, output).await
 }
 
 async fn run<W: World>(ctx: &Ctx<W>, id: &str, spec: &StepSpec, output: &mut dyn FnMut(Chunk)) -> Result<Exit> {

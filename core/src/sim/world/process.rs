@@ -198,6 +198,10 @@ impl Performs<ExecIn> for SimWorld {
 impl SimWorld {
     fn prepare_exec(&self, pid: Pid, act: &ExecIn) -> Result<(), Fault> {
         let machine = self.machine();
+        for (limit, to) in &act.limits {
+            machine.set_limit(pid, *limit, *to).during("setrlimit")?;
+        }
+        machine.set_oom_score(pid, act.oom_score_adj).during("write oom_score_adj")?;
         set_capabilities(machine, pid, act.capabilities.as_ref()).during("set capabilities")?;
         set_user(machine, pid, act.uid, act.gid, &act.groups).during("set user")?;
         if act.no_new_privileges {

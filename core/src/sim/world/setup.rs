@@ -109,7 +109,7 @@ impl Place<'_> {
 
     fn mount(&self, op: &SetupOp) -> Result<(), Fault> {
         match op {
-            SetupOp::MountRootfs { snapshot } => {
+            SetupOp::MountRootfs { snapshot, .. } => {
                 let merged = format!("{ROOT}/overlay2/{snapshot}/merged");
                 self.point(&merged, true)?;
                 let overlay = self.world.overlay(snapshot)?;

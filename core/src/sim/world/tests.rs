@@ -72,7 +72,7 @@ async fn hold(world: &SimWorld, id: &str, layers: Vec<Digest>, stdio: Stdio) {
         host: "/dev/null".into(),
     };
     for op in [
-        SetupOp::MountRootfs { snapshot: key },
+        SetupOp::MountRootfs { snapshot: key, passing: false },
         SetupOp::Proc,
         SetupOp::Tmpfs { target: "/dev".into(), options: "nosuid,strictatime,mode=755,size=65536k".into() },
         SetupOp::Device(null),
@@ -173,6 +173,8 @@ fn exec_joins_and_signals_arrive() {
             capabilities: None,
             seccomp: Seccomp::Unconfined,
             no_new_privileges: false,
+            limits: Vec::new(),
+            oom_score_adj: 0,
             tty: false,
             stdin: true,
         };

@@ -2,7 +2,7 @@
 
 use super::{short, story};
 use crate::world::{Act, Story, Subject};
-use cutaway_userland::os::Signal;
+use cutaway_userland::os::{Limit, LimitPair, Signal};
 
 /// Makes the control group that will account for, and limit, a container's processes.
 #[derive(Clone, Debug)]
@@ -318,6 +318,8 @@ pub struct ExecIn {
     pub capabilities: Option<super::Capabilities>,
     pub seccomp: super::Seccomp,
     pub no_new_privileges: bool,
+    pub limits: Vec<(Limit, LimitPair)>,
+    pub oom_score_adj: i32,
     pub tty: bool,
     pub stdin: bool,
 }

@@ -105,6 +105,8 @@ pub enum SetupOp {
     /// The union of the snapshot's layers, as the new root.
     MountRootfs {
         snapshot: SnapshotKey,
+        /** Whether it is deleted at the container's end, so that nothing needs to reach the disk. */
+        passing: bool,
     },
     Bind {
         host: String,
@@ -186,7 +188,7 @@ impl Act for Setup {
     type Output = ();
     fn story(&self) -> Story {
         let (act, what, syscalls): (&str, String, Vec<String>) = match &self.op {
-            SetupOp::MountRootfs { snapshot } => ("mount-overlay", "Mount the layers as one file system: read-only ones below, the writable one on top".into(),
+            SetupOp::MountRootfs { snapshot, .. } => ("mount-overlay", "Mount the layers as one file system: read-only ones below, the writable one on top".into(),
                 vec![format!("mount(\"overlay\", \"rootfs\", \"overlay\", 0, \"lowerdir=…,upperdir=snapshots/{0}/upper,workdir=snapshots/{0}/work\")", short(&snapshot.0))]),
             SetupOp::Bind { host, target, read_only, .. } => ("bind-mount", format!("Show the host's {host} at {target}{}", if *read_only { ", read-only" } else { "" }),
                 vec![format!("mount({host:?}, \"rootfs{target}\", NULL, MS_BIND|MS_REC{})", if *read_only { "|MS_RDONLY" } else { "" })]),

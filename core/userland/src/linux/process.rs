@@ -126,6 +126,12 @@ fn resource(limit: Limit) -> i64 {
         Limit::OpenFiles => libc::RLIMIT_NOFILE,
         Limit::LockedMemory => libc::RLIMIT_MEMLOCK,
         Limit::AddressSpace => libc::RLIMIT_AS,
+        Limit::FileLocks => libc::RLIMIT_LOCKS,
+        Limit::PendingSignals => libc::RLIMIT_SIGPENDING,
+        Limit::MessageQueues => libc::RLIMIT_MSGQUEUE,
+        Limit::Nice => libc::RLIMIT_NICE,
+        Limit::RealtimePriority => libc::RLIMIT_RTPRIO,
+        Limit::RealtimeTimeout => libc::RLIMIT_RTTIME,
     };
     i64::from(resource)
 }

@@ -11,6 +11,43 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 impl Cgroups {
+    /// Whether no group of this machine could hold such a limit, whatever its value.
+    pub fn lacks(&self, limit: &CgroupLimit) -> bool {
+        use CgroupLimit::*;
+        let ours = |top: &Path, name: &str| top.join(super::OURS).join(name).exists();
+        match &self.tree {
+            Tree::V2 { top } => {
+                // Files of a controller are there once it is handed down.
+                let _ = fs::create_dir_all(top.join(super::OURS));
+                super::enable(top);
+                match limit {
+                    Swappiness(_) | OomKillDisable => true,
+                    BlkioWeight(_) => !ours(top, BFQ_WEIGHT) && !ours(top, "io.weight"),
+                    BlkioWeightDevice { .. } => !ours(top, BFQ_WEIGHT),
+                    _ => false,
+                }
+            }
+            Tree::V1 { controllers } => {
+                let has = |controller: &str, name: &str| {
+                    let found = controllers.iter().find(|(n, _)| *n == controller);
+                    found.is_some_and(|(_, top)| {
+                        let _ = fs::create_dir_all(top.join(super::OURS));
+                        ours(top, name)
+                    })
+                };
+                match limit {
+                    Swappiness(_) => !has("memory", "memory.swappiness"),
+                    OomKillDisable => !has("memory", "memory.oom_control"),
+                    BlkioWeight(_) => !has("blkio", "blkio.bfq.weight"),
+                    BlkioWeightDevice { .. } => !has("blkio", "blkio.bfq.weight_device"),
+                    _ => false,
+                }
+            }
+            // Refused by name when it is to be written.
+            Tree::None => false,
+        }
+    }
+
     /// The files to write for a limit, in order.
     fn files(&self, id: &str, limit: &CgroupLimit) -> Result<Vec<(PathBuf, String)>, Fault> {
         match &self.tree {

@@ -52,6 +52,10 @@ fn help(plan: Plan, streams: [OwnedFd; 3], channel: OwnedFd, report: OwnedFd) ->
     let say = |value: i32| {
         let _ = nix::unistd::write(&report, &value.to_le_bytes());
     };
+    if plan.act.oom_score_adj != 0 {
+        // Before the container's own /proc is the one to be seen, and while the process may still write there.
+        let _ = std::fs::write("/proc/self/oom_score_adj", plan.act.oom_score_adj.to_string());
+    }
     let _ = sys::prctl(libc::PR_SET_DUMPABLE, 0, 0);
     for file in &plan.cgroup_files {
         if let Err(e) = std::fs::write(file, std::process::id().to_string()) {
@@ -105,6 +109,10 @@ fn become_program(plan: &Plan, channel: &Channel) -> Refusal {
             }
         }
         change_directory(&act.cwd).told(|| format!("chdir to cwd ({:?})", act.cwd))?;
+        for (limit, to) in &act.limits {
+            let (soft, hard) = (to.soft.unwrap_or(u64::MAX), to.hard.unwrap_or(u64::MAX));
+            super::identity::set_limit(setup::resource(*limit), soft, hard).told(|| "set resource limit".into())?;
+        }
         if act.no_new_privileges {
             sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0).told(|| "set no_new_privs".into())?;
         }

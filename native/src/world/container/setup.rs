@@ -3,6 +3,7 @@
 use super::identity;
 use super::wire::{CapabilityMasks, InitOp};
 use crate::sys::{self, OrFault};
+use crate::world::store::overlay::Overlay;
 use crate::world::{LinuxWorld, seccomp};
 use cutaway_core::world::acts::{Capabilities, Exec, Setup, SetupOp};
 use cutaway_core::world::{Fault, Performs};
@@ -27,7 +28,7 @@ pub fn masks(sets: &Capabilities) -> Result<CapabilityMasks, Fault> {
 }
 
 /// The kernel's number of a limit.
-fn resource(limit: Limit) -> u32 {
+pub fn resource(limit: Limit) -> u32 {
     match limit {
         Limit::Cpu => libc::RLIMIT_CPU,
         Limit::FileSize => libc::RLIMIT_FSIZE,
@@ -39,6 +40,12 @@ fn resource(limit: Limit) -> u32 {
         Limit::OpenFiles => libc::RLIMIT_NOFILE,
         Limit::LockedMemory => libc::RLIMIT_MEMLOCK,
         Limit::AddressSpace => libc::RLIMIT_AS,
+        Limit::FileLocks => libc::RLIMIT_LOCKS,
+        Limit::PendingSignals => libc::RLIMIT_SIGPENDING,
+        Limit::MessageQueues => libc::RLIMIT_MSGQUEUE,
+        Limit::Nice => libc::RLIMIT_NICE,
+        Limit::RealtimePriority => libc::RLIMIT_RTPRIO,
+        Limit::RealtimeTimeout => libc::RLIMIT_RTTIME,
     }
 }
 
@@ -47,7 +54,9 @@ impl LinuxWorld {
     fn translate(&self, container: &str, op: SetupOp) -> Result<InitOp, Fault> {
         let text = |path: std::path::PathBuf| path.to_string_lossy().into_owned();
         Ok(match op {
-            SetupOp::MountRootfs { snapshot } => InitOp::Rootfs { overlay: self.store.overlay(&snapshot)? },
+            SetupOp::MountRootfs { snapshot, passing } => {
+                InitOp::Rootfs { overlay: Overlay { passing, ..self.store.overlay(&snapshot)? } }
+            }
             SetupOp::Bind { host, target, read_only, recursive, propagation } => {
                 InitOp::Bind { host, subpath: String::new(), target, read_only, recursive, propagation }
             }

@@ -4,6 +4,7 @@
 //! A process id alone may have been given to another process since; its start time tells them apart.
 
 use crate::world::clock;
+use crate::world::unfinished::{is_alive, own_mark};
 use cutaway_core::world::Exit;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -60,17 +61,12 @@ pub fn forget(runtime: &Path, id: &str) {
 pub fn write_supervisor(runtime: &Path, id: &str) -> std::io::Result<()> {
     let folder = runtime.join("supervisors");
     fs::create_dir_all(&folder)?;
-    let own = std::process::id() as i32;
-    let text = format!("{own} {}", start_of(own).unwrap_or(0));
-    crate::world::records::replace_file(&folder.join(id), text.as_bytes())
+    crate::world::records::replace_file(&folder.join(id), own_mark().as_bytes())
 }
 
 /// Whether a process that looks after the container is alive.
 pub fn is_supervised(runtime: &Path, id: &str) -> bool {
-    let text = fs::read_to_string(runtime.join("supervisors").join(id)).unwrap_or_default();
-    let Some((pid, started)) = text.split_once(' ') else { return false };
-    let started: Option<u64> = started.parse().ok();
-    started.is_some() && pid.parse().ok().and_then(start_of) == started
+    is_alive(&fs::read_to_string(runtime.join("supervisors").join(id)).unwrap_or_default())
 }
 
 pub fn forget_supervisor(runtime: &Path, id: &str) {

@@ -7,6 +7,7 @@
 pub mod blobs;
 pub mod carried;
 pub mod extract;
+pub mod glance;
 pub mod http;
 pub mod in_root;
 pub mod overlay;
@@ -87,6 +88,7 @@ impl Store {
             upper: text(folder.join("upper")),
             work: text(folder.join("work")),
             merged: text(folder.join("merged")),
+            passing: false,
             user_marks: self.rootless,
         })
     }

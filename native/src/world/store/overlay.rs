@@ -4,6 +4,7 @@
 //! namespace of its own, and handed over as a detached mount: nothing of it is ever seen on the host, and it
 //! is gone with its descriptor.
 
+use super::glance::{Glance, glance};
 use crate::sys;
 use nix::Result;
 use nix::errno::Errno;
@@ -18,6 +19,8 @@ pub struct Overlay {
     pub upper: String,
     pub work: String,
     pub merged: String,
+    /// Don't sync what was written when it is unmounted: it will be deleted then.
+    pub passing: bool,
     /// Keep overlay's marks in `user.overlay.*`, where we are root only in a user namespace.
     pub user_marks: bool,
 }
@@ -28,7 +31,12 @@ const LONGEST: usize = 4000;
 impl Overlay {
     /// Mounts it at `merged` in this thread's mount namespace.
     pub fn mount(&self) -> Result<()> {
-        let extra = if self.user_marks { ",userxattr" } else { "" };
+        let marks = if self.user_marks { ",userxattr" } else { "" };
+        let sync = if self.passing { ",volatile" } else { "" };
+        let extra = format!("{marks}{sync}");
+        // The kernel's mark of a mount without sync keeps others from mounting the same folders, because they
+        // may have been damaged by a crash. What is deleted with its container can't be.
+        let _ = std::fs::remove_dir_all(format!("{}/work/incompat", self.work));
         if self.lower.is_empty() {
             // An image without layers: the upper folder alone is the root.
             let bind = MsFlags::MS_BIND;
@@ -58,6 +66,12 @@ impl Overlay {
             );
         }
         mount(Some("overlay"), self.merged.as_str(), Some("overlay"), MsFlags::empty(), Some(options.as_str()))
+    }
+
+    /// What it would show at a path, where that can be told without mounting it.
+    pub fn glance(&self, path: &str) -> Glance {
+        let layers: Vec<&str> = std::iter::once(&self.upper).chain(&self.lower).map(String::as_str).collect();
+        glance(&layers, path)
     }
 
     /// Mounts it where nobody sees it.

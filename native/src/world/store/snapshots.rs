@@ -2,6 +2,7 @@
 
 use super::blobs::NewBlob;
 use super::extract::{Extractor, Marks, list};
+use super::glance::Glance;
 use super::overlay::{Overlay, apart};
 use super::pack::{self, Form};
 use super::{Store, in_root, on_worker, tree_size};
@@ -264,6 +265,13 @@ impl LinuxWorld {
 
     pub(crate) async fn read_inside(&self, key: &SnapshotKey, path: &str) -> Result<Vec<u8>, Fault> {
         let (view, path) = (self.view(key)?, path.to_string());
+        if let View::Stopped(overlay) = &view {
+            match overlay.glance(&path) {
+                Glance::File(bytes) => return Ok(bytes),
+                Glance::Missing => return Err(sys::fault(Errno::ENOENT, format!("open {path}"))),
+                Glance::Unclear => {}
+            }
+        }
         on_worker(move || {
             let flags = libc::O_RDONLY | libc::O_NONBLOCK;
             let file = in_root::open(view.root()?, &path, flags, 0).or_fault(format!("open {path}"))?;

@@ -319,6 +319,12 @@ fn limits(process: &Process) -> String {
         ("Max open files", Limit::OpenFiles, "files"),
         ("Max locked memory", Limit::LockedMemory, "bytes"),
         ("Max address space", Limit::AddressSpace, "bytes"),
+        ("Max file locks", Limit::FileLocks, "locks"),
+        ("Max pending signals", Limit::PendingSignals, "signals"),
+        ("Max msgqueue size", Limit::MessageQueues, "bytes"),
+        ("Max nice priority", Limit::Nice, ""),
+        ("Max realtime priority", Limit::RealtimePriority, ""),
+        ("Max realtime timeout", Limit::RealtimeTimeout, "us"),
     ];
     let show = |value: Option<u64>| value.map_or("unlimited".to_string(), |v| v.to_string());
     let mut text = format!("{:<25} {:<20} {:<20} {:<10}\n", "Limit", "Soft Limit", "Hard Limit", "Units");

@@ -1,0 +1,191 @@
+//! The engine killed (-9) before each step of `run`: what is left must be taken back by the next command.
+//!
+//! `--step` holds each act back until Enter is pressed, so a test that presses it n times and kills what waits
+//! has killed the engine exactly there.
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// A store of its own, gone with the test.
+struct Engine {
+    root: PathBuf,
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.root);
+    }
+}
+
+impl Engine {
+    /// One with an image in it; `None` where containers can't be run.
+    fn ready(name: &str) -> Option<Engine> {
+        let root_user = std::fs::read_to_string("/proc/self/status").is_ok_and(|s| s.contains("\nUid:\t0\t"));
+        if !root_user {
+            eprintln!("skipped {name}: this user is not root");
+            return None;
+        }
+        let root = std::env::temp_dir().join(format!("cutaway-{name}-{}", std::process::id()));
+        let engine = Engine { root };
+        let pulled = engine.command(&["pull", "-q", "cutaway/base"]).stdout(Stdio::null()).status();
+        assert!(pulled.is_ok_and(|s| s.success()), "the carried image can't be pulled");
+        Some(engine)
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cutaway"));
+        command.env("CUTAWAY_ROOT", &self.root).args(words);
+        command
+    }
+
+    fn output(&self, words: &[&str]) -> String {
+        let output = self.command(words).output().expect("cutaway runs");
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+    }
+
+    /// Starts a command, lets `steps` acts happen and kills all of it before the next; false where it ended before.
+    fn killed_before(&self, steps: usize, words: &[&str]) -> bool {
+        // A session of its own: no terminal to ask, and one group to kill.
+        let mut child = Command::new("setsid")
+            .arg(env!("CARGO_BIN_EXE_cutaway"))
+            .arg("--step")
+            .args(words)
+            .env("CUTAWAY_ROOT", &self.root)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("setsid");
+        let mut keys = child.stdin.take().expect("a pipe");
+        let _ = keys.write_all("\n".repeat(steps).as_bytes());
+        let waits = asked(&mut child, steps + 1);
+        if waits {
+            killpg(Pid::from_raw(child.id() as i32), Signal::SIGKILL).expect("kill");
+        }
+        drop(keys);
+        let _ = child.wait();
+        waits
+    }
+
+    /// Containers that there are traces of.
+    fn traces(&self) -> Vec<String> {
+        let mut all: Vec<String> = ["snapshots", "run/unfinished", "run/supervisors", "run/containers"]
+            .iter()
+            .flat_map(|folder| names(&self.root.join(folder)))
+            .collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    /// Everything on disk that belongs to a container.
+    fn left(&self) -> Vec<String> {
+        let folders = [
+            "snapshots",
+            "containers",
+            "tmp",
+            "trash",
+            "run/unfinished",
+            "run/supervisors",
+            "run/containers",
+            "records/containers",
+        ];
+        let inside = |folder: &str| -> Vec<String> {
+            names(&self.root.join(folder)).into_iter().map(|n| format!("{folder}/{n}")).collect()
+        };
+        let mut all: Vec<String> = folders.iter().flat_map(|f| inside(f)).collect();
+        all.extend(inside("records/settings").into_iter().filter(|n| n.contains("container-name")));
+        all.extend(inside("records").into_iter().filter(|n| n.contains(".tmp-")));
+        all
+    }
+
+    /// Waits until no process sees a mount of this store any more.
+    fn quiet(&self) -> bool {
+        let mark = self.root.display().to_string();
+        let sees =
+            |name: &String| std::fs::read_to_string(format!("/proc/{name}/mountinfo")).is_ok_and(|m| m.contains(&mark));
+        (0..500).any(|_| {
+            let left = names(Path::new("/proc")).iter().any(sees);
+            if left {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            !left
+        })
+    }
+}
+
+/// Whether a stepping command asks for the n-th time.
+fn asked(child: &mut Child, n: usize) -> bool {
+    const QUESTION: &str = "q to stop: ";
+    let mut told = child.stderr.take().expect("a pipe");
+    let (mut text, mut buffer) = (String::new(), [0; 4096]);
+    while let Ok(got) = told.read(&mut buffer) {
+        if got == 0 {
+            return false;
+        }
+        text += &String::from_utf8_lossy(&buffer[..got]);
+        if text.matches(QUESTION).count() >= n {
+            return true;
+        }
+    }
+    false
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut all: Vec<String> = entries.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    all.sort();
+    all
+}
+
+/// Control groups of a container, in any tree.
+fn groups(id: &str) -> Vec<PathBuf> {
+    let top = Path::new("/sys/fs/cgroup");
+    let trees = names(top).into_iter().map(|n| top.join(n)).chain([top.to_path_buf()]);
+    trees.map(|tree| tree.join("cutaway").join(id)).filter(|p| p.exists()).collect()
+}
+
+#[test]
+fn a_kill_at_any_step_leaves_nothing() {
+    let Some(engine) = Engine::ready("crash") else { return };
+    let run = ["run", "--rm", "--name", "crash", "--network", "none", "-m", "64m", "cutaway/base", "true"];
+    let mut steps = 0;
+    while engine.killed_before(steps, &run) {
+        let traces = engine.traces();
+        assert!(engine.quiet(), "killed before step {steps}: a process or a mount goes on");
+        let listed = engine.output(&["ps", "-aq"]);
+        assert_eq!(listed, "", "killed before step {steps}");
+        let groups: Vec<PathBuf> = traces.iter().flat_map(|id| groups(id)).collect();
+        assert!(groups.is_empty(), "killed before step {steps}: {groups:?}");
+        let left = engine.left();
+        assert!(left.is_empty(), "killed before step {steps}: {left:?}");
+        steps += 1;
+    }
+    assert!(steps > 30, "a run has more than {steps} steps");
+    assert!(engine.left().is_empty(), "of a whole run: {:?}", engine.left());
+}
+
+#[test]
+fn a_container_that_is_kept_can_be_started_after_a_kill() {
+    let Some(engine) = Engine::ready("crash-kept") else { return };
+    engine.output(&["create", "--name", "kept", "--network", "none", "cutaway/base", "echo", "hello"]);
+    for steps in (0..60).step_by(9) {
+        let ended = !engine.killed_before(steps, &["start", "-a", "kept"]);
+        assert!(engine.quiet(), "killed before step {steps}: a process or a mount goes on");
+        let traces = engine.traces();
+        assert!(engine.output(&["ps", "-aq", "--no-trunc"]).len() > 60, "killed before step {steps}");
+        let groups: Vec<PathBuf> = traces.iter().flat_map(|id| groups(id)).collect();
+        assert!(groups.is_empty(), "killed before step {steps}: {groups:?}");
+        assert!(names(&engine.root.join("run/unfinished")).is_empty(), "killed before step {steps}");
+        assert_eq!(engine.output(&["start", "-a", "kept"]), "hello\n", "killed before step {steps}");
+        if ended {
+            break;
+        }
+    }
+    engine.output(&["rm", "-f", "kept"]);
+    assert!(engine.left().is_empty(), "{:?}", engine.left());
+}
