@@ -199,6 +199,11 @@ impl Client for LinuxClient {
         Box::pin(async move { result })
     }
 
+    fn remove_directory(&self, path: &str) -> LocalFut<Result<(), Fault>> {
+        let result = fs::remove_dir(self.path(path)).or_fault(format!("remove {path}"));
+        Box::pin(async move { result })
+    }
+
     fn read_directory(&self, path: &str) -> LocalFut<Result<Vec<String>, Fault>> {
         let result = fs::read_dir(self.path(path)).or_fault(format!("open {path}")).map(|entries| {
             let mut names: Vec<String> =

@@ -97,7 +97,7 @@ fn match_words(definition: &Definition, path: &str, words: &[String], stop: bool
     for flag in &definition.flags {
         let Some(given) = matches.remove_many::<String>(flag.long) else { continue };
         let given: Vec<String> = match flag.kind {
-            "strings" => given.flat_map(|v| csv(&v)).collect(),
+            "strings" | "stringToString" => given.flat_map(|v| csv(&v)).collect(),
             _ => given.collect(),
         };
         args.flags.insert(flag.long.to_string(), given);

@@ -15,9 +15,6 @@ pub(super) fn refusal(command: &str) -> Option<&'static str> {
         ("checkpoint", _) => Some("checkpoints are not supported: a process can't be frozen to disk here"),
         ("trust", _) => Some("content trust is not supported: images are identified by their digests only"),
         ("manifest", _) => Some("manifest lists are not supported: push and pull use one platform"),
-        ("context", "create" | "update" | "import" | "export") => {
-            Some("there is one context here, the engine of this machine; others are not supported")
-        }
         ("compose", "bridge") => Some("compose bridge is not supported"),
         ("compose", "publish") => Some("publishing a compose application is not supported"),
         ("buildx", "imagetools" | "history" | "dial-stdio" | "create" | "rm" | "stop" | "bake") => {

@@ -20,7 +20,10 @@ pub(super) fn check(flag: &Flag, compose: bool, value: &str) -> Checked {
         "duration" => spec::parse_duration(value).map(|_| value.to_string()),
         "filter" if value.is_empty() => Ok(String::new()),
         "filter" => pair(value, "bad format of filter (expected name=value)").map(same),
-        "stringToString" => pair(value, &format!("{value} must be formatted as key=value")).map(same),
+        "stringToString" => {
+            let bad = |item: &String| pair(item, &format!("{item} must be formatted as key=value"));
+            csv(value).iter().try_for_each(bad).map(same)
+        }
         "ulimit" => spec::parse_ulimit(value).map(|_| value.to_string()),
         "mount" => mount(value).map(same),
         "network" => network(value).map(same),

@@ -6,6 +6,7 @@
 pub mod build;
 pub mod compose;
 pub mod container;
+pub mod context;
 mod error;
 pub mod image;
 pub mod names;
@@ -92,6 +93,9 @@ async fn route<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
         return result;
     }
     if let Some(result) = volume::dispatch(ctx, call).await {
+        return result;
+    }
+    if let Some(result) = context::dispatch(ctx, call).await {
         return result;
     }
     if let Some(result) = system::dispatch(ctx, call).await {

@@ -1,64 +1,92 @@
-//! The `docker` program of the simulated host: an ordinary program there, whose process the engine runs in. It
-//! reads its words, and reaches its user's streams and files by its own system calls.
+//! The `docker` program of the simulated hosts: an ordinary program there, whose process the engine runs in. It
+//! reads its words, and reaches its user's streams and files by its own system calls; the engine that it works
+//! for may be another host's.
 
-use crate::cli;
-use crate::engine::{Ctx, execute};
+use crate::cli::{self, Invocation};
+use crate::engine::{Ctx, context, execute};
+use crate::sim::hosts::{self, Host, Station};
 use crate::sim::kernel::{Machine, Runner, SimOs};
 use crate::sim::world::SimWorld;
-use crate::world::{Client, Fault, FileFacts, LocalFut, Stream, Watched, Watcher};
+use crate::world::{Client, Fault, FileFacts, LocalFut, Stream, Watched};
 use cutaway_userland::os::{Disposition, Fd, FileKind, OpenFlags, Os, Signal, Stat, TtyMode, WindowSize};
 use cutaway_userland::{Errno, io};
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 
-/// What all docker commands of a session share.
-pub struct Station {
-    pub world: SimWorld,
-    /// What sees each act.
-    pub watchers: RefCell<Vec<Rc<dyn Watcher>>>,
-    /// How many acts, and how many commands, there have been.
-    pub steps: Rc<Cell<u64>>,
-    pub commands: Cell<u64>,
+/// The program of one host, for its machine to know. It does not keep the host, which keeps the machine.
+pub fn program(station: &Rc<Station>, host: &Rc<Host>) -> Runner {
+    let (station, host) = (Rc::downgrade(station), Rc::downgrade(host));
+    Rc::new(move |os, argv, env| match (station.upgrade(), host.upgrade()) {
+        (Some(station), Some(host)) => Box::pin(docker(station, host, os, argv, env)),
+        _ => Box::pin(std::future::ready(1)),
+    })
 }
 
-impl Station {
-    pub fn new(world: SimWorld) -> Station {
-        Station { world, watchers: RefCell::default(), steps: Rc::default(), commands: Cell::default() }
-    }
-
-    /// The program, for the machine to know. It does not keep the station, which keeps the machine.
-    pub fn program(self: &Rc<Station>) -> Runner {
-        let station = Rc::downgrade(self);
-        Rc::new(move |os, argv, env| match station.upgrade() {
-            Some(station) => Box::pin(docker(station, os, argv, env)),
-            None => Box::pin(std::future::ready(1)),
-        })
-    }
-}
-
-async fn docker(station: Rc<Station>, os: SimOs, argv: Vec<String>, env: Vec<(String, String)>) -> i32 {
+async fn docker(station: Rc<Station>, home: Rc<Host>, os: SimOs, argv: Vec<String>, env: Vec<(String, String)>) -> i32 {
     let called = argv.first().and_then(|w| w.rsplit('/').next()).unwrap_or("docker");
     let mut words: Vec<String> = argv.get(1..).unwrap_or(&[]).to_vec();
     if called == "docker-compose" {
         words.insert(0, "compose".into());
     }
-    let client = Rc::new(Caller::new(station.world.machine().clone(), os, env));
-    match cli::parse(&words) {
+    let client = Rc::new(Caller::new(home.world.machine().clone(), os.clone(), env));
+    let call = match cli::parse(&words) {
+        Ok(call) => call,
         Err(usage) => {
             client.write(usage.stream, usage.text.as_bytes()).await;
-            usage.status
+            return usage.status;
         }
-        Ok(invocation) => {
-            let number = station.commands.get();
-            station.commands.set(number + 1);
-            let line = format!("docker {}", words.join(" "));
-            let watchers = station.watchers.borrow().clone();
-            let watched = Watched::new(station.world.clone(), watchers, number, line.trim_end(), station.steps.clone());
-            drop(station);
-            execute(&Ctx { watched, client }, &invocation).await
+    };
+    let host = match choose(&station, &home, &os, &client, &call).await {
+        Ok(host) => host,
+        Err(status) => return status,
+    };
+    let line = format!("docker {}", words.join(" "));
+    let watched = station.watched(&host, line.trim_end());
+    drop((station, home, host));
+    execute(&Ctx { watched, client }, &call).await
+}
+
+/// The host whose engine a command is for; the exit status where it can't be reached, which has been told.
+async fn choose(
+    station: &Rc<Station>,
+    home: &Rc<Host>,
+    os: &SimOs,
+    client: &Rc<Caller>,
+    call: &Invocation,
+) -> Result<Rc<Host>, i32> {
+    if !context::needs_engine(call) {
+        return Ok(home.clone());
+    }
+    let target = match context::target(&**client, &call.global).await {
+        Ok(target) => target,
+        Err(error) => {
+            client.write(Stream::Err, format!("{}\n", error.render("")).as_bytes()).await;
+            return Err(1);
         }
+    };
+    let host = if target.is_local() { Ok(home.clone()) } else { hosts::dial(station, os, &target).await };
+    match host {
+        Ok(host) => {
+            station.set_acting(&host);
+            Ok(host)
+        }
+        Err(why) => {
+            let watched = Watched::new(home.world.clone(), Vec::new(), 0, "", Rc::default());
+            let ctx = Ctx { watched, client: client.clone() };
+            Err(context::report(&ctx, call, &target, &why).await)
+        }
+    }
+}
+
+/// Runs a command of the host's own, which nobody typed: what is to be done when it starts and stops.
+pub async fn run_unseen(world: &SimWorld, words: &[String]) {
+    let machine = world.machine().clone();
+    let client = Rc::new(Caller::new(machine.clone(), machine.os(Machine::INIT), Vec::new()));
+    let watched = Watched::new(world.clone(), Vec::new(), 0, "", Rc::default());
+    if let Ok(call) = cli::parse(words) {
+        execute(&Ctx { watched, client }, &call).await;
     }
 }
 
@@ -259,6 +287,11 @@ impl Client for Caller {
 
     fn remove_file(&self, path: &str) -> LocalFut<Result<(), Fault>> {
         let removed = self.files().unlink(path).map_err(fault("remove", path));
+        Box::pin(std::future::ready(removed))
+    }
+
+    fn remove_directory(&self, path: &str) -> LocalFut<Result<(), Fault>> {
+        let removed = self.files().rmdir(path).map_err(fault("remove", path));
         Box::pin(std::future::ready(removed))
     }
 

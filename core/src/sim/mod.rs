@@ -1,6 +1,8 @@
-//! The simulated machine: kernel, file systems, processes, networks, the hub, and the session that drives it.
+//! The simulated machine: kernel, file systems, processes, networks, the hub, other hosts, and the
+//! session that drives it all.
 
 mod docker;
+mod hosts;
 pub mod hub;
 pub mod kernel;
 pub mod programs;

@@ -9,6 +9,9 @@ use std::rc::Rc;
 /// Everything there is, each list in the order in which it came to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stage {
+    /// The name of the host that all of this is on.
+    #[serde(default)]
+    pub host: String,
     pub registries: Vec<Rc<RegistryView>>,
     pub images: Vec<Rc<ImageView>>,
     pub containers: Vec<Rc<ContainerView>>,

@@ -44,6 +44,11 @@ pub trait Client {
     fn signal(&self) -> LocalFut<Signal>;
     fn env(&self, name: &str) -> Option<String>;
     fn cwd(&self) -> String;
+    /// Where the user keeps settings of the command line: `$DOCKER_CONFIG`, or `.docker` in the home folder.
+    fn config_folder(&self) -> String {
+        let set = |name: &str| self.env(name).filter(|value| !value.is_empty());
+        set("DOCKER_CONFIG").unwrap_or_else(|| format!("{}/.docker", set("HOME").unwrap_or_default()))
+    }
     /// The user who runs the command.
     fn uid(&self) -> u32;
 
@@ -54,6 +59,8 @@ pub trait Client {
     fn make_directory(&self, path: &str, mode: u32) -> LocalFut<Result<(), Fault>>;
     fn make_symlink(&self, target: &str, path: &str) -> LocalFut<Result<(), Fault>>;
     fn remove_file(&self, path: &str) -> LocalFut<Result<(), Fault>>;
+    /// Removes an empty folder.
+    fn remove_directory(&self, path: &str) -> LocalFut<Result<(), Fault>>;
     /// The names in a folder, sorted, without `.` and `..`.
     fn read_directory(&self, path: &str) -> LocalFut<Result<Vec<String>, Fault>>;
     /// `None` where there is nothing.

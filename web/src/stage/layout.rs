@@ -272,6 +272,7 @@ mod tests {
             })
         };
         Stage {
+            host: "cutaway".into(),
             registries: vec![Rc::new(RegistryView { host: "docker.io".into(), repositories: vec![] })],
             images: vec![Rc::new(image)],
             containers: (0..containers).map(container).collect(),

@@ -73,6 +73,8 @@ impl Component for StageView {
                 </defs>
                 <g class={classes!("machine", lit.contains(&Subject::Host).then_some("lit"))}>
                     <path class="cut" fill-rule="evenodd" d={format!("{}{}", frame(*x, *y, *w, *h), frame(x + EDGE, y + EDGE, w - 2.0 * EDGE, h - 2.0 * EDGE))} />
+                    // Which machine it is: there may be several.
+                    { text(*x, *y - 5.0, "label", &ctx.props().stage.host, 120.0) }
                 </g>
                 <g class="leads">{ for leads.iter().map(lead) }</g>
                 { for self.ghosts.iter().map(|n| node(n, &[], true)) }
@@ -87,7 +89,8 @@ fn summary(stage: &Stage) -> String {
     let running = stage.containers.iter().filter(|c| c.state == "running").count();
     let names: Vec<String> = stage.containers.iter().map(|c| format!("{} ({})", c.name, c.state)).collect();
     format!(
-        "The machine: {} images, {} containers, {running} running, {} volumes, {} networks. {}",
+        "The machine {}: {} images, {} containers, {running} running, {} volumes, {} networks. {}",
+        stage.host,
         stage.images.len(),
         stage.containers.len(),
         stage.volumes.len(),

@@ -65,6 +65,9 @@ impl Client for Quiet {
     fn remove_file(&self, path: &str) -> LocalFut<Result<(), Fault>> {
         self.inner.remove_file(path)
     }
+    fn remove_directory(&self, path: &str) -> LocalFut<Result<(), Fault>> {
+        self.inner.remove_directory(path)
+    }
     fn read_directory(&self, path: &str) -> LocalFut<Result<Vec<String>, Fault>> {
         self.inner.read_directory(path)
     }

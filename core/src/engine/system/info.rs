@@ -3,14 +3,15 @@
 use super::version::{go_architecture, render};
 use crate::cli::{API_VERSION, DOCKER_VERSION, Invocation};
 use crate::container::{ContainerRecord, Status};
-use crate::engine::{Ctx, Result};
+use crate::engine::{Ctx, Result, context};
 use crate::view::units;
 use crate::world::{HostFacts, Kind, World};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub(super) async fn info<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
-    let facts = facts(ctx)?;
+    let name = context::current(&*ctx.client, &call.global).await?;
+    let facts = facts(ctx, &name)?;
     let text = match call.args.value("format").unwrap_or("") {
         "" => layout(&facts),
         "json" => format!("{facts}\n"),
@@ -43,7 +44,7 @@ fn engine_id<W: World>(ctx: &Ctx<W>) -> Result<String> {
     Ok(id)
 }
 
-fn facts<W: World>(ctx: &Ctx<W>) -> Result<Value> {
+fn facts<W: World>(ctx: &Ctx<W>, context: &str) -> Result<Value> {
     let host = ctx.world().host();
     let containers = ctx.world().list::<ContainerRecord>()?;
     let count = |wanted: &dyn Fn(Status) -> bool| containers.iter().filter(|c| wanted(c.state.status)).count();
@@ -63,7 +64,7 @@ fn facts<W: World>(ctx: &Ctx<W>) -> Result<Value> {
         ],
         "Plugins": {"Volume": ["local"], "Network": ["bridge", "host", "null"], "Authorization": null, "Log": ["json-file", "none"]}
     });
-    let more = [abilities(ctx, &host), machine(&host), runtime(&host), client(&host)];
+    let more = [abilities(ctx, &host), machine(&host), runtime(&host), client(&host, context)];
     for (key, value) in more.into_iter().filter_map(|part| part.as_object().cloned()).flatten() {
         facts[key] = value;
     }
@@ -146,7 +147,7 @@ fn runtime(host: &HostFacts) -> Value {
     })
 }
 
-fn client(host: &HostFacts) -> Value {
+fn client(host: &HostFacts, context: &str) -> Value {
     json!({
         "ClientInfo": {
             "Debug": false,
@@ -157,11 +158,20 @@ fn client(host: &HostFacts) -> Value {
             "Os": "linux",
             "Arch": go_architecture(&host.architecture),
             "BuildTime": "",
-            "Context": "default",
+            "Context": context,
             "Plugins": [],
             "Warnings": null
         }
     })
+}
+
+/// What is told without an engine.
+pub async fn client_text<W: World>(ctx: &Ctx<W>, call: &Invocation) -> String {
+    head(&context::current(&*ctx.client, &call.global).await.unwrap_or_default())
+}
+
+fn head(context: &str) -> String {
+    format!("Client:\n Version:    {DOCKER_VERSION}\n Context:    {context}\n Debug Mode: false\n\nServer:\n")
 }
 
 /// The text without a format.
@@ -172,9 +182,9 @@ fn layout(facts: &Value) -> String {
         all.filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
     };
     let mut text = format!(
-        "Client:\n Version:    {DOCKER_VERSION}\n Context:    default\n Debug Mode: false\n\nServer:\n \
-         Containers: {}\n  Running: {}\n  Paused: {}\n  Stopped: {}\n Images: {}\n Server Version: {}\n Storage \
+        "{} Containers: {}\n  Running: {}\n  Paused: {}\n  Stopped: {}\n Images: {}\n Server Version: {}\n Storage \
          Driver: {}\n",
+        head(facts["ClientInfo"]["Context"].as_str().unwrap_or_default()),
         word("Containers"),
         word("ContainersRunning"),
         word("ContainersPaused"),

@@ -1,7 +1,6 @@
 //! Commands about the whole engine: version, info, events, disk usage, pruning, `inspect` of anything.
 
 mod cache;
-mod context;
 mod event;
 mod events;
 mod info;
@@ -13,8 +12,10 @@ mod version;
 
 pub use cache::prune_cache;
 pub use event::{EventRecord, publish};
+pub use info::client_text as client_info;
 pub use inspect::{Inspection, pretty, pretty_tabs};
 pub use prompt::{Pruned, ask, ask_unseen, confirm, total};
+pub use version::client_text as client_version;
 
 use crate::cli::Invocation;
 use crate::engine::{Ctx, Result};
@@ -32,6 +33,6 @@ pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Resul
         "system info" => info::info(ctx, call).await,
         "system prune" => prune::prune(ctx, call).await,
         "version" => version::version(ctx, call).await,
-        name => return context::dispatch(ctx, name, call).await,
+        _ => return None,
     })
 }

@@ -1,7 +1,7 @@
 //! `docker version`.
 
 use crate::cli::{API_VERSION, DOCKER_VERSION, Invocation};
-use crate::engine::{Ctx, Error, Result};
+use crate::engine::{Ctx, Error, Result, context};
 use crate::view::template::{Shape, Template};
 use crate::world::World;
 use serde_json::{Value, json};
@@ -26,7 +26,8 @@ pub(super) fn go_architecture(machine: &str) -> &str {
 }
 
 pub(super) async fn version<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
-    let facts = facts(ctx);
+    let name = context::current(&*ctx.client, &call.global).await?;
+    let facts = facts(ctx, &name);
     match call.args.value("format").unwrap_or("") {
         "" => ctx.print(layout(&facts)).await,
         "json" => ctx.print(format!("{facts}\n")).await,
@@ -59,7 +60,7 @@ pub(super) async fn render<W: World>(
     Ok(text + "\n")
 }
 
-fn facts<W: World>(ctx: &Ctx<W>) -> Value {
+fn facts<W: World>(ctx: &Ctx<W>, context: &str) -> Value {
     let host = ctx.world().host();
     let arch = go_architecture(&host.architecture);
     json!({
@@ -72,7 +73,7 @@ fn facts<W: World>(ctx: &Ctx<W>) -> Value {
             "Os": "linux",
             "Arch": arch,
             "BuildTime": "",
-            "Context": "default"
+            "Context": context
         },
         "Server": {
             "Platform": {"Name": "Cutaway"},
@@ -107,8 +108,14 @@ fn facts<W: World>(ctx: &Ctx<W>) -> Value {
     })
 }
 
+/// What is told without an engine: the client's half.
+pub async fn client_text<W: World>(ctx: &Ctx<W>, call: &Invocation) -> String {
+    let name = context::current(&*ctx.client, &call.global).await.unwrap_or_default();
+    client_half(&facts(ctx, &name))
+}
+
 /// The text without a format.
-fn layout(facts: &Value) -> String {
+fn client_half(facts: &Value) -> String {
     let client = |name: &str| facts["Client"][name].as_str().unwrap_or_default().to_string();
     let mut text = "Client:\n".to_string();
     for (label, value) in [
@@ -122,6 +129,11 @@ fn layout(facts: &Value) -> String {
     ] {
         text += &format!(" {label:18} {value}\n");
     }
+    text
+}
+
+fn layout(facts: &Value) -> String {
+    let mut text = client_half(facts);
     text += &format!("\nServer: {}\n", facts["Server"]["Platform"]["Name"].as_str().unwrap_or_default());
     for component in facts["Server"]["Components"].as_array().into_iter().flatten() {
         let detail = |name: &str| component["Details"][name].as_str().unwrap_or_default().to_string();

@@ -8,7 +8,7 @@ mod nginx;
 mod python;
 mod redis;
 mod registry;
-mod serve;
+pub mod serve;
 mod small;
 
 use super::kernel::{Machine, Runner, SimOs};
@@ -122,7 +122,7 @@ pub async fn run_instead<O: Os>(os: &O, who: &str, words: &[String], env: &[(Str
 }
 
 /// Reads one line, without its newline; `kept` is what was read beyond it. `None` at the end.
-async fn read_line<O: Os>(os: &O, fd: i32, kept: &mut Vec<u8>) -> Option<String> {
+pub async fn read_line<O: Os>(os: &O, fd: i32, kept: &mut Vec<u8>) -> Option<String> {
     loop {
         if let Some(end) = kept.iter().position(|b| *b == b'\n') {
             let line: Vec<u8> = kept.drain(..=end).collect();

@@ -1,7 +1,8 @@
 //! Completing what is typed, for a page whose terminal leaves editing to the page.
 
-use super::{Session, host};
+use super::Session;
 use crate::cli;
+use crate::sim::hosts::HOME;
 use crate::sim::kernel::Machine;
 use cutaway_userland::os::Os;
 use cutaway_userland::sorted::Arrange;
@@ -41,7 +42,7 @@ impl Session {
     fn files(&self, word: &str) -> Vec<String> {
         let os = self.machine().os(Machine::INIT);
         let folder = word.rfind('/').map_or("", |i| &word[..=i]);
-        let place = if folder.starts_with('/') { folder.to_string() } else { format!("{}/{folder}", host::HOME) };
+        let place = if folder.starts_with('/') { folder.to_string() } else { format!("{}/{folder}", HOME) };
         let name = |entry: cutaway_userland::os::DirEntry| {
             let end = if entry.kind == cutaway_userland::os::FileKind::Directory { "/" } else { "" };
             format!("{folder}{}{end}", entry.name)

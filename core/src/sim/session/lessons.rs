@@ -1,7 +1,8 @@
 //! Playing lessons in a session: preparing the host, and grading what a learner has done.
 
-use super::{Session, host};
+use super::Session;
 use crate::lesson::{Check, Lesson, Progress, Surroundings, WorldView, grade};
+use crate::sim::hosts::HOME;
 use crate::sim::kernel::{Machine, SimOs};
 use crate::sim::programs::http;
 use crate::sim::world::SimWorld;
@@ -14,7 +15,7 @@ impl Session {
     /// Makes the host ready for a lesson: its files in the home folder, and what its setup does.
     pub fn prepare(&self, lesson: &Lesson) -> Result<(), Errno> {
         for (path, bytes) in &lesson.files {
-            self.write_host_file(&format!("{}/{path}", host::HOME), bytes)?;
+            self.write_host_file(&format!("{}/{path}", HOME), bytes)?;
         }
         if !lesson.setup.is_empty() {
             self.script(&lesson.setup.join("\n"), |_| {});

@@ -6,7 +6,6 @@
 //! [`Session::replay`] of that log is the same session again, byte for byte.
 
 mod complete;
-mod host;
 mod lessons;
 mod log;
 mod recorder;
@@ -14,20 +13,18 @@ mod stage;
 #[cfg(test)]
 mod tests;
 
-#[cfg(test)]
-pub(crate) use host::furnish;
 pub use log::{Config, Entry, Input, Log};
 pub use recorder::Moment;
 
 use crate::name::Digest;
-use crate::sim::docker::Station;
-use crate::sim::kernel::{self, ExitWatch, Machine, MachineConfig, NamespaceChoice, PtyMaster, Spawn, StdStream};
+use crate::sim::hosts::{self, HOME, Host, Station};
+use crate::sim::kernel::{self, ExitWatch, Machine, MachineConfig, PtyMaster, StdStream};
 use crate::sim::kernel::{TreeKind, machine::ExitInfo};
 use crate::sim::world::SimWorld;
 use crate::view::stage::Stage;
 use crate::world::{Kind, LocalFut, Queries, Watcher};
 use cutaway_userland::Errno;
-use cutaway_userland::os::{Os, Pid, Program, Signal, WindowSize};
+use cutaway_userland::os::{Os, Pid, Signal, WindowSize};
 use recorder::Recorder;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -75,17 +72,11 @@ impl Session {
     pub fn new(config: Config) -> Session {
         let defaults = MachineConfig::default();
         let made = MachineConfig { epoch: config.start, seed: config.seed, ..defaults };
-        let hostname = made.hostname.clone();
         let world = SimWorld::new(made);
         let machine = world.machine().clone();
-        let station = Rc::new(Station::new(world.clone()));
-        machine.register_program("docker", station.program());
-        let sudo: Program<kernel::SimOs> = sudo;
-        machine.register_program("sudo", Rc::new(move |os, argv, env| sudo(os, argv, env)));
-        let furnished = host::furnish(&machine, &hostname);
-        debug_assert_eq!(furnished, Ok(()), "the host's disk and network could not be made");
-        let recorder = Rc::new(Recorder::new(world.clone()));
-        station.watchers.borrow_mut().push(recorder.clone());
+        let recorder = Rc::new(Recorder::default());
+        let watching = recorder.clone();
+        let station = Station::new(&world, Box::new(move |world| watching.on(world)));
         let tty = machine.open_pty(WindowSize { rows: config.rows, columns: config.columns });
         let session = Session {
             target: Cell::new(machine.now()),
@@ -127,9 +118,9 @@ impl Session {
         self.recorder.len()
     }
 
-    /// The stage as it is now.
+    /// The stage as it is now: of the host that the last command's engine is on.
     pub fn stage(&self) -> Rc<Stage> {
-        self.recorder.stage()
+        self.recorder.stage(&self.station.acting().world)
     }
 
     // Inputs. Each is noted in the log.
@@ -237,43 +228,22 @@ impl Session {
     // Processes on the host.
 
     fn spawn(&self, stdio: [StdStream; 3]) -> Result<Pid, Errno> {
-        let inherit = NamespaceChoice::Inherit;
-        self.machine().spawn(Spawn {
-            parent: Machine::INIT,
-            mount: inherit,
-            pid: inherit,
-            network: inherit,
-            uts: inherit,
-            ipc: inherit,
-            user: inherit,
-            cgroup_namespace: inherit,
-            cgroup: Machine::ROOT_CGROUP,
-            stdio,
-            session: true,
-            root_of: None,
-        })
+        hosts::spawn(self.machine(), stdio)
     }
 
     fn environment(&self, terminal: bool) -> Vec<(String, String)> {
-        let mut env = vec![
-            ("HOME", host::HOME),
-            ("LANG", "C.UTF-8"),
-            ("LOGNAME", "root"),
-            ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
-            ("PWD", host::HOME),
-            ("SHELL", "/bin/bash"),
-            ("USER", "root"),
-        ];
+        let mut env = hosts::environment();
         if terminal {
-            env.push(("TERM", if self.log.borrow().config.plain { "dumb" } else { "xterm-256color" }));
+            let kind = if self.log.borrow().config.plain { "dumb" } else { "xterm-256color" };
+            env.push(("TERM".into(), kind.into()));
         }
-        env.into_iter().map(|(n, v)| (n.to_string(), v.to_string())).collect()
+        env
     }
 
     fn start_shell(&self) {
         let end = || StdStream::Pty(self.tty.clone());
         let started = self.spawn([end(), end(), end()]).and_then(|pid| {
-            let _ = self.machine().os(pid).chdir(host::HOME);
+            let _ = self.machine().os(pid).chdir(HOME);
             self.machine().exec(pid, "/bin/bash", &["bash".to_string()], &self.environment(true))?;
             Ok(pid)
         });
@@ -334,7 +304,7 @@ impl Session {
     pub fn script(&self, text: &str, mut each: impl FnMut(&[u8])) -> i32 {
         self.settle();
         self.note(Input::Script(text.to_string()));
-        let path = format!("{}/.script", host::HOME);
+        let path = format!("{}/.script", HOME);
         if self.machine().write_file(Machine::INIT, &path, text.as_bytes(), 0o644).is_err() {
             return 126;
         }
@@ -359,7 +329,7 @@ impl Session {
         let spawned = self.spawn([StdStream::Null, out(), out()]);
         let _ = self.machine().os(Machine::INIT).close(write);
         let pid = spawned?;
-        self.machine().os(pid).chdir(host::HOME)?;
+        self.machine().os(pid).chdir(HOME)?;
         let argv = ["bash".to_string(), path.to_string()];
         self.machine().exec(pid, "/bin/bash", &argv, &self.environment(false))?;
         let watch = self.machine().watch_exit(pid).ok_or(Errno::ESRCH)?;
@@ -439,37 +409,39 @@ impl Session {
         session
     }
 
-    /// One digest of the whole state: records, content, files of the host, processes, time and what was printed.
+    /// One digest of the whole state: records, content, files of the host, processes of all hosts, time and what was printed.
     pub fn digest(&self) -> Digest {
         self.collect();
         let mut text = String::new();
-        let memory = self.world.memory();
-        for kind in Kind::ALL {
-            for key in memory.keys(kind) {
-                let value = memory.get(kind, &key).map(|v| v.to_string()).unwrap_or_default();
-                text += &format!("{} {key} {value}\n", kind.name());
-            }
-        }
-        text += &format!("{:?}\n", self.world.blobs());
-        for file in self.machine().export(Machine::INIT, "/").unwrap_or_default() {
-            let kind = match &file.kind {
-                TreeKind::File(bytes) => Digest::of(bytes).to_string(),
-                other => format!("{other:?}"),
-            };
-            text += &format!("{} {:o} {} {} {:?} {kind}\n", file.path, file.mode, file.uid, file.gid, file.mtime);
-        }
-        for process in self.machine().processes(Machine::INIT) {
-            text += &format!("{} {} {} {:?}\n", process.pid, process.parent, process.state, process.args);
+        for host in self.station.all() {
+            text += &state_of(&host);
         }
         text += &format!("{:?} {}", self.machine().now(), Digest::of(&self.transcript.borrow()));
         Digest::of(text.as_bytes())
     }
 }
 
-/// `sudo`: the learner is root already.
-fn sudo(os: kernel::SimOs, argv: Vec<String>, env: Vec<(String, String)>) -> LocalFut<i32> {
-    Box::pin(async move {
-        let words: Vec<String> = argv.into_iter().skip(1).skip_while(|w| w.starts_with('-')).collect();
-        crate::sim::programs::run_instead(&os, "sudo", &words, &env).await
-    })
+/// What a host has and does.
+fn state_of(host: &Host) -> String {
+    let (world, machine) = (&host.world, host.world.machine());
+    let mut text = format!("{}\n", host.name);
+    let memory = world.memory();
+    for kind in Kind::ALL {
+        for key in memory.keys(kind) {
+            let value = memory.get(kind, &key).map(|v| v.to_string()).unwrap_or_default();
+            text += &format!("{} {key} {value}\n", kind.name());
+        }
+    }
+    text += &format!("{:?}\n", world.blobs());
+    for file in machine.export(Machine::INIT, "/").unwrap_or_default() {
+        let kind = match &file.kind {
+            TreeKind::File(bytes) => Digest::of(bytes).to_string(),
+            other => format!("{other:?}"),
+        };
+        text += &format!("{} {:o} {} {} {:?} {kind}\n", file.path, file.mode, file.uid, file.gid, file.mtime);
+    }
+    for process in machine.processes(Machine::INIT) {
+        text += &format!("{} {} {} {:?}\n", process.pid, process.parent, process.state, process.args);
+    }
+    text
 }

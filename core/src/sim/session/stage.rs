@@ -55,7 +55,8 @@ impl StageBuilder {
         let volumes_same = same(Kind::Volume);
         let containers = self.containers(&now, world, touched);
         let volumes = self.volumes(&now, world, touched, volumes_same);
-        let stage = Stage { registries, images, containers, volumes, networks };
+        let host = world.host().name;
+        let stage = Stage { host, registries, images, containers, volumes, networks };
         if stage != *self.last {
             self.last = Rc::new(stage);
         }

@@ -42,7 +42,8 @@ pub struct SimWorld(Rc<Inner>);
 struct Inner {
     machine: Machine,
     config: MachineConfig,
-    hub: Hub,
+    /// The same for all hosts.
+    hub: Rc<Hub>,
     /// Told after every change of a record.
     changed: Notify,
     kept: RefCell<Kept>,
@@ -69,12 +70,20 @@ struct Snapshot {
 impl SimWorld {
     /// A machine of this make, with the programs of the userland and of the hub known to it.
     pub fn new(config: MachineConfig) -> SimWorld {
-        let machine = Machine::new(config.clone());
+        SimWorld::on(Machine::new(config.clone()), config, Rc::default())
+    }
+
+    /// Another machine at the same site, with an engine of its own and the same hub.
+    pub fn beside(&self, config: MachineConfig) -> SimWorld {
+        SimWorld::on(self.machine().beside(config.clone()), config, self.0.hub.clone())
+    }
+
+    fn on(machine: Machine, config: MachineConfig, hub: Rc<Hub>) -> SimWorld {
         programs::install(&machine);
         SimWorld(Rc::new(Inner {
             machine,
             config,
-            hub: Hub::default(),
+            hub,
             changed: Notify::default(),
             kept: RefCell::default(),
             records: RefCell::default(),
@@ -83,6 +92,11 @@ impl SimWorld {
 
     pub fn machine(&self) -> &Machine {
         &self.0.machine
+    }
+
+    /// What the machine is made of.
+    pub fn config(&self) -> &MachineConfig {
+        &self.0.config
     }
 
     /// The registry that stands for Docker Hub.

@@ -576,6 +576,9 @@ impl Client for Person {
     fn remove_file(&self, _: &str) -> LocalFut<Result<(), Fault>> {
         Box::pin(async { Ok(()) })
     }
+    fn remove_directory(&self, _: &str) -> LocalFut<Result<(), Fault>> {
+        Box::pin(async { Ok(()) })
+    }
     fn read_directory(&self, _: &str) -> LocalFut<Result<Vec<String>, Fault>> {
         Box::pin(async { Ok(Vec::new()) })
     }

@@ -1,8 +1,8 @@
-//! The simulated host as a learner finds it: its disk, its way to the outside, the tools on it.
+//! A simulated host as a learner finds it: its disk, its way to the outside, the tools on it.
 
 use crate::layer::EntryKind;
 use crate::sim::hub::{Files, host_tools};
-use crate::sim::kernel::{Machine, TreeEntry, TreeKind};
+use crate::sim::kernel::{Answer, Machine, NetNsId, TreeEntry, TreeKind};
 use cutaway_userland::os::Result;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
@@ -18,6 +18,9 @@ fn disk(hostname: &str) -> Files {
         .program("usr/bin/docker", "docker")
         .link("usr/bin/docker-compose", "docker")
         .program("usr/bin/docker-init", "docker-init")
+        .program("usr/bin/docker-machine", "docker-machine")
+        .program("usr/bin/dockerd", "dockerd")
+        .program("usr/sbin/sshd", "sshd")
         .program("usr/bin/sudo", "sudo")
         .text("etc/os-release", OS_RELEASE)
         .text("etc/hostname", &format!("{hostname}\n"))
@@ -27,8 +30,8 @@ fn disk(hostname: &str) -> Files {
         .folders("var/lib/docker/overlay2 var/lib/docker/volumes var/lib/docker/containers")
 }
 
-/// Puts the disk's files in place and connects the host to the outside.
-pub fn furnish(machine: &Machine, hostname: &str) -> Result<()> {
+/// Puts the disk's files in place and connects the host to the outside, which is there as long as its handle.
+pub fn furnish(machine: &Machine, hostname: &str) -> Result<NetNsId> {
     let now = machine.now();
     let files = disk(hostname);
     let entries = files.entries(now.as_secs()).map(|(entry, bytes)| TreeEntry {
@@ -50,14 +53,21 @@ pub fn furnish(machine: &Machine, hostname: &str) -> Result<()> {
     connect(machine)
 }
 
-/// An outside with a router, and a cable to it: what a small virtual machine has.
-fn connect(machine: &Machine) -> Result<()> {
+/// An outside with a router and a name server, which knows nobody, and a cable to it: what a small virtual
+/// machine has.
+fn connect(machine: &Machine) -> Result<NetNsId> {
     let (host, outside) = (machine.host_network(), machine.new_network());
     machine.set_up(&host, "lo", true)?;
     machine.add_veth((&host, "eth0"), (&outside, "eth0"))?;
     machine.add_address(&host, "eth0", IpAddr::V4(Ipv4Addr::new(10, 0, 2, 15)), 24)?;
-    machine.add_address(&outside, "eth0", IpAddr::V4(Ipv4Addr::new(10, 0, 2, 2)), 24)?;
+    for last in [2, 3] {
+        machine.add_address(&outside, "eth0", IpAddr::V4(Ipv4Addr::new(10, 0, 2, last)), 24)?;
+    }
+    // Its router knows no way on, and says so.
+    machine.kernel(|k| k.net.set_sysctl(&outside, "net/ipv4/ip_forward", "1"));
+    machine.set_resolver(&outside, IpAddr::V4(Ipv4Addr::new(10, 0, 2, 3)), Rc::new(|_, _| Answer::NoSuchName));
     machine.set_up(&host, "eth0", true)?;
     machine.set_up(&outside, "eth0", true)?;
-    machine.add_default_route(&host, Ipv4Addr::new(10, 0, 2, 2))
+    machine.add_default_route(&host, Ipv4Addr::new(10, 0, 2, 2))?;
+    Ok(outside)
 }
