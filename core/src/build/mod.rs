@@ -2,6 +2,7 @@
 //! the cache of steps done before. Doing it is `engine::build`'s part.
 
 mod config;
+mod git;
 pub mod glob;
 mod graph;
 mod history;
@@ -10,6 +11,7 @@ mod record;
 mod tree;
 
 pub use config::{Applying, apply, go_duration, joined, quoted, set_env};
+pub use git::{GitSource, git_source};
 pub use graph::{before, needed, sources};
 pub use history::dated;
 pub use ignore::Ignore;

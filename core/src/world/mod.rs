@@ -51,7 +51,7 @@ macro_rules! world_of {
 }
 
 world_of! {
-    PutBlob RemoveBlob SendRequest FetchBlob PushBlob
+    PutBlob RemoveBlob SendRequest FetchBlob PushBlob CheckOutGit
     UnpackLayer PrepareSnapshot CommitSnapshot RemoveSnapshot RemoveLayer ImportTree
     CreateVolume SeedVolume RemoveVolume MakeHostDirectory
     CreateCgroup WriteLimit Freeze RemoveCgroup

@@ -32,7 +32,7 @@ pub async fn build<W: World>(ctx: &Ctx<W>, options: &Options) -> Result<i32> {
 }
 
 async fn go<W: World>(ctx: &Ctx<W>, options: &Options, board: &Board<'_, W>) -> std::result::Result<(), Failure> {
-    let (context, source) = context::load(ctx, options).await?;
+    let (context, source) = context::load(ctx, options, board).await?;
     let (ignore, _) = context.ignore(ctx, &source.name).await?;
     let tree = context.tree(ctx, &ignore).await?;
     let bytes: u64 = tree.files.values().map(|(entry, _)| 512 + entry.size.next_multiple_of(512)).sum();

@@ -1,21 +1,24 @@
 //! The build context: the Dockerfile, and the files that `COPY` and `ADD` may take.
 
+use super::board::Board;
 use super::failure::Failure;
 use super::options::Options;
-use crate::build::{Contents, Ignore, Tree};
+use crate::build::{Contents, GitSource, Ignore, Tree, git_source};
 use crate::engine::Ctx;
 use crate::engine::image::read_all_bytes;
 use crate::layer::{Entry, EntryKind, entries};
-use crate::world::acts::SendRequest;
+use crate::world::acts::{CheckOutGit, SendRequest};
 use crate::world::{Fault, World};
 use cutaway_userland::os::FileKind;
+use std::future::Future;
 use std::rc::Rc;
 
 /// Where a context comes from.
 pub enum Context {
     /// A folder of the client's, by its path.
     Folder(String),
-    /// Files in memory: from an archive, or none at all.
+    /// Files in memory: of an archive or a repository, or none at all. All of them were meant, so that nothing
+    /// is ignored.
     Memory(Tree),
 }
 
@@ -24,37 +27,95 @@ pub struct Source {
     pub text: String,
     /// As `Dockerfile`.
     pub name: String,
+    /// Whether the client sent it by itself, so that it is told of.
+    pub local: bool,
 }
 
 /// A context that is named beside the main one.
 pub async fn open<W: World>(ctx: &Ctx<W>, place: &str) -> Result<Context, Failure> {
-    if place.starts_with("http://") || place.starts_with("https://") {
+    if let Some(source) = git_source(place) {
+        return Ok(Context::Memory(check_out(ctx, source.map_err(Failure::solve)?).await?));
+    }
+    if is_address(place) {
         let bytes = download(ctx, place).await?;
         return Ok(Context::Memory(Tree::from_entries(entries("build context", &bytes)?)));
     }
-    let facts = ctx.client.facts(&format!("{}/.", place.trim_end_matches('/'))).await;
-    if !matches!(facts, Ok(Some(facts)) if facts.kind == FileKind::Directory) {
-        return Err(Failure::plain(format!("failed to get build context: stat {place}: no such file or directory")));
+    if !is_folder(ctx, place).await {
+        return Err(Failure::plain(format!(
+            "failed to build: failed to get build context {place}: stat {place}: no such file or directory"
+        )));
     }
     Ok(Context::Folder(place.to_string()))
 }
 
 /// Finds the context and reads the Dockerfile.
-pub async fn load<W: World>(ctx: &Ctx<W>, options: &Options) -> Result<(Context, Source), Failure> {
-    match options.context.as_str() {
-        "-" => from_input(ctx, options).await,
-        url if url.starts_with("http://") || url.starts_with("https://") => from_address(ctx, options).await,
-        url if url.starts_with("git@") || url.ends_with(".git") => {
-            Err(Failure::plain("unable to prepare context: git repositories are not supported"))
+pub async fn load<W: World>(
+    ctx: &Ctx<W>,
+    options: &Options,
+    board: &Board<'_, W>,
+) -> Result<(Context, Source), Failure> {
+    let place = options.context.as_str();
+    if place == "-" {
+        // Standard input is a Dockerfile, or an archive with one in it.
+        let bytes = read_all_bytes(ctx).await?;
+        if is_archive(&bytes) {
+            told(board, "[internal] load remote build context", async { Ok(()) }).await?;
         }
-        folder => from_folder(ctx, options, folder).await,
+        return from_bytes(ctx, options, &bytes).await;
     }
+    if let Some(source) = git_source(place) {
+        let mut source = source.map_err(|e| Failure::plain(format!("failed to build: {e}")))?;
+        source.keep_git_dir |= options.build_args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR").is_some_and(|v| v == "1");
+        let name = format!("[internal] load git source {place}");
+        let tree = told(board, &name, check_out(ctx, source)).await.map_err(unread)?;
+        return from_tree(ctx, options, tree).await;
+    }
+    if is_address(place) {
+        let name = "[internal] load remote build context";
+        let bytes = told(board, name, download(ctx, place)).await.map_err(unread)?;
+        return from_bytes(ctx, options, &bytes).await;
+    }
+    from_folder(ctx, options, place).await
+}
+
+/// What is being done, with a vertex of its own.
+async fn told<W: World, T>(
+    board: &Board<'_, W>,
+    name: &str,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let vertex = board.begin(name).await;
+    let done = work.await;
+    match &done {
+        Ok(_) => board.done(vertex).await,
+        Err(failure) => board.failed(vertex, failure.message()).await,
+    }
+    done
+}
+
+/// A remote context is first asked for the Dockerfile.
+fn unread(failure: Failure) -> Failure {
+    Failure::solve(format!("failed to read dockerfile: failed to load cache key: {}", failure.message()))
+}
+
+fn is_address(place: &str) -> bool {
+    place.starts_with("http://") || place.starts_with("https://")
+}
+
+async fn is_folder<W: World>(ctx: &Ctx<W>, place: &str) -> bool {
+    let facts = ctx.client.facts(&format!("{}/.", place.trim_end_matches('/'))).await;
+    matches!(facts, Ok(Some(facts)) if facts.kind == FileKind::Directory)
+}
+
+/// The files of a commit.
+pub async fn check_out<W: World>(ctx: &Ctx<W>, source: GitSource) -> Result<Tree, Failure> {
+    let act = CheckOutGit { source };
+    let done = ctx.act("The files come from a commit of this repository", act).await?;
+    Ok(Tree::from_entries(entries("git repository", &done.tar)?))
 }
 
 async fn from_folder<W: World>(ctx: &Ctx<W>, options: &Options, folder: &str) -> Result<(Context, Source), Failure> {
-    let facts = ctx.client.facts(&format!("{}/.", folder.trim_end_matches('/'))).await;
-    let is_folder = matches!(facts, Ok(Some(facts)) if facts.kind == FileKind::Directory);
-    if !is_folder {
+    if !is_folder(ctx, folder).await {
         return Err(Failure::plain(format!("unable to prepare context: path {folder:?} not found")));
     }
     let name = options.file.as_deref().map_or("Dockerfile", |f| f.rsplit('/').next().unwrap_or(f)).to_string();
@@ -64,7 +125,7 @@ async fn from_folder<W: World>(ctx: &Ctx<W>, options: &Options, folder: &str) ->
         None => read_dockerfile(ctx, &format!("{folder}/Dockerfile"), &name).await?,
     };
     let name = if name == "-" { "Dockerfile".to_string() } else { name };
-    Ok((Context::Folder(folder.to_string()), Source { text, name }))
+    Ok((Context::Folder(folder.to_string()), Source { text, name, local: true }))
 }
 
 async fn read_dockerfile<W: World>(ctx: &Ctx<W>, path: &str, name: &str) -> Result<String, Failure> {
@@ -77,32 +138,26 @@ async fn read_dockerfile<W: World>(ctx: &Ctx<W>, path: &str, name: &str) -> Resu
     }
 }
 
-/// Standard input is a Dockerfile, or an archive with one in it.
-async fn from_input<W: World>(ctx: &Ctx<W>, options: &Options) -> Result<(Context, Source), Failure> {
-    let bytes = read_all_bytes(ctx).await?;
-    from_bytes(options, &bytes)
-}
-
-async fn from_address<W: World>(ctx: &Ctx<W>, options: &Options) -> Result<(Context, Source), Failure> {
-    let bytes = download(ctx, &options.context).await?;
-    from_bytes(options, &bytes)
-}
-
-fn from_bytes(options: &Options, bytes: &[u8]) -> Result<(Context, Source), Failure> {
+/// A Dockerfile, or an archive with one in it.
+async fn from_bytes<W: World>(ctx: &Ctx<W>, options: &Options, bytes: &[u8]) -> Result<(Context, Source), Failure> {
     if !is_archive(bytes) {
         let text = String::from_utf8_lossy(bytes).into_owned();
-        return Ok((Context::Memory(Tree::default()), Source { text, name: "Dockerfile".into() }));
+        return Ok((Context::Memory(Tree::default()), Source { text, name: "Dockerfile".into(), local: true }));
     }
-    let tree = Tree::from_entries(entries("build context", bytes)?);
+    from_tree(ctx, options, Tree::from_entries(entries("build context", bytes)?)).await
+}
+
+/// The Dockerfile is among the files, unless it is one of the client's own.
+async fn from_tree<W: World>(ctx: &Ctx<W>, options: &Options, tree: Tree) -> Result<(Context, Source), Failure> {
     let path = options.file.clone().unwrap_or_else(|| "Dockerfile".into());
     let name = path.rsplit('/').next().unwrap_or(&path).to_string();
-    match tree.files.get(path.trim_start_matches("./")) {
-        Some((_, Contents::Bytes(bytes))) => {
-            let text = String::from_utf8_lossy(bytes).into_owned();
-            Ok((Context::Memory(tree), Source { text, name }))
-        }
-        _ => Err(Failure::solve(format!("failed to read dockerfile: open {name}: no such file or directory"))),
-    }
+    let inside = crate::build::joined("/", &path);
+    let text = match tree.files.get(&inside[1..]) {
+        Some((_, Contents::Bytes(bytes))) => String::from_utf8_lossy(bytes).into_owned(),
+        _ if path == "-" && options.context != "-" => String::from_utf8_lossy(&read_all_bytes(ctx).await?).into_owned(),
+        _ => return Err(Failure::solve(format!("failed to read dockerfile: open {name}: no such file or directory"))),
+    };
+    Ok((Context::Memory(tree), Source { text, name, local: false }))
 }
 
 /// Whether bytes are a tar, packed or not.
@@ -129,17 +184,12 @@ pub async fn download<W: World>(ctx: &Ctx<W>, url: &str) -> Result<Vec<u8>, Fail
 }
 
 impl Context {
-    /// The patterns of files that are left behind: those beside the Dockerfile come before `.dockerignore`.
+    /// The patterns of files that are left behind, and how many bytes they have: those beside the Dockerfile come
+    /// before `.dockerignore`.
     pub async fn ignore<W: World>(&self, ctx: &Ctx<W>, dockerfile: &str) -> Result<(Ignore, usize), Failure> {
-        for name in [format!("{dockerfile}.dockerignore"), ".dockerignore".to_string()] {
-            let bytes = match self {
-                Context::Folder(folder) => ctx.client.read_file(&format!("{folder}/{name}")).await.ok(),
-                Context::Memory(tree) => match tree.files.get(&name) {
-                    Some((_, Contents::Bytes(bytes))) => Some(bytes.to_vec()),
-                    _ => None,
-                },
-            };
-            if let Some(bytes) = bytes {
+        let Context::Folder(folder) = self else { return Ok((Ignore::default(), 0)) };
+        for path in [beside(ctx, folder, dockerfile).await, format!("{folder}/.dockerignore")] {
+            if let Ok(bytes) = ctx.client.read_file(&path).await {
                 return Ok((Ignore::parse(&String::from_utf8_lossy(&bytes)), bytes.len()));
             }
         }
@@ -151,7 +201,6 @@ impl Context {
         let folder = match self {
             Context::Memory(tree) => {
                 let mut tree = tree.clone();
-                tree.files.retain(|path, _| !ignore.ignores(path));
                 for (entry, _) in tree.files.values_mut() {
                     (entry.uid, entry.gid) = (0, 0);
                 }
@@ -186,6 +235,13 @@ impl Context {
         }
         Ok(tree)
     }
+}
+
+/// The ignored files of one Dockerfile only, as `docker/prod.Dockerfile.dockerignore`.
+async fn beside<W: World>(ctx: &Ctx<W>, folder: &str, dockerfile: &str) -> String {
+    let path = format!("{dockerfile}.dockerignore");
+    let there = matches!(ctx.client.facts(&path).await, Ok(Some(_)));
+    if there { path } else { format!("{folder}/{path}") }
 }
 
 fn join(folder: &str, path: &str) -> String {

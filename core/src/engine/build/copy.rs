@@ -1,11 +1,11 @@
 //! `COPY` and `ADD`: files of the context, a stage or an image into the next layer.
 
-use super::context::{download, is_archive, read};
+use super::context::{check_out, download, is_archive, read};
 use super::failure::Failure;
 use super::plan::Build;
 use super::stage::Stage;
 use super::step::{Step, step_key};
-use crate::build::{Contents, Picked, Selection, Tree, digest_of, joined};
+use crate::build::{Contents, Picked, Selection, Tree, digest_of, git_source, joined};
 use crate::dockerfile::{Copying, Instruction, Located, MountKind, Source, expand_keeping_quotes};
 use crate::layer::{Entry, EntryKind, entries};
 use crate::name::{ChainId, Digest};
@@ -23,6 +23,8 @@ pub fn context_paths(instruction: &Instruction) -> Vec<String> {
     match instruction {
         Instruction::Copy(c) | Instruction::Add(c) if c.from.is_none() => {
             let paths = c.sources.iter().filter_map(|source| match source {
+                // What ADD is given by its address does not come from the context.
+                Source::Path(path) if path.contains("://") || git_source(path).is_some() => None,
                 Source::Path(path) => Some(path.clone()),
                 Source::Inline(_) => None,
             });
@@ -121,15 +123,21 @@ impl<W: World> Build<'_, W> {
                 }
                 Source::Path(path) => path,
             };
+            if add && let Some(source) = git_source(path).filter(|_| !path.starts_with("github.com/")) {
+                let mut source = source.map_err(Failure::solve)?;
+                source.keep_git_dir |= copying.keep_git_dir;
+                source.checksum = copying.checksum.clone().or(source.checksum);
+                let load = |f: Failure| Failure::solve(format!("failed to load cache key: {}", f.message()));
+                let tree = check_out(self.ctx, source).await.map_err(load)?;
+                all.push(Loaded::of_tree(tree));
+                continue;
+            }
             if add && (path.starts_with("http://") || path.starts_with("https://")) {
                 let bytes = download(self.ctx, path).await?;
                 let name = path.split(['?', '#']).next().unwrap_or(path).rsplit('/').next().unwrap_or("");
                 check_sum(copying, &bytes)?;
                 all.push(Loaded::of_file(if name.is_empty() { "download" } else { name }, 0o600, bytes.into()));
                 continue;
-            }
-            if add && (path.starts_with("git@") || path.ends_with(".git")) {
-                return Err(Failure::solve("adding a git repository is not supported"));
             }
             let selection = match &copying.from {
                 None => self.tree.select(path, copying.parents, &copying.exclude),
@@ -221,8 +229,12 @@ impl Loaded {
 
     /// The files of an archive, with the owners that it gives them.
     fn unpacked(name: &str, bytes: &[u8]) -> Result<Loaded, Failure> {
+        Ok(Loaded::of_tree(Tree::from_entries(entries(name, bytes)?)))
+    }
+
+    fn of_tree(tree: Tree) -> Loaded {
         let mut files = Vec::new();
-        for (path, (entry, contents)) in Tree::from_entries(entries(name, bytes)?).files {
+        for (path, (entry, contents)) in tree.files {
             let bytes = match &contents {
                 Contents::Bytes(bytes) => bytes.clone(),
                 Contents::File(_) => Rc::new([]),
@@ -231,7 +243,7 @@ impl Loaded {
                 files.push((Picked { entry, contents, to: path }, bytes));
             }
         }
-        Ok(Loaded { files, single_file: false, unpacked: true })
+        Loaded { files, single_file: false, unpacked: true }
     }
 }
 

@@ -67,6 +67,7 @@ pub async fn build_image<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<cr
 
 /// Builds an image; its id. What went wrong has been told when this fails.
 async fn build_with<W: World>(ctx: &Ctx<W>, options: &options::Options) -> Result<crate::name::Digest> {
+    options.check_agents(ctx).await?;
     let board = board::Board::new(ctx, options.progress);
     match solve::solve(ctx, options, &board).await {
         Ok(id) => {
@@ -86,13 +87,13 @@ async fn build_with<W: World>(ctx: &Ctx<W>, options: &options::Options) -> Resul
 
 /// `--check`: looks, and builds nothing.
 async fn check<W: World>(ctx: &Ctx<W>, options: &options::Options) -> Result<i32> {
-    match solve::check(ctx, options).await {
+    let board = board::Board::new(ctx, board::ProgressMode::Quiet);
+    match solve::check(ctx, options, &board).await {
         Ok((text, good)) => {
             ctx.print(text).await;
             Ok(i32::from(!good))
         }
         Err(failure) => {
-            let board = board::Board::new(ctx, board::ProgressMode::Quiet);
             ctx.warn(failure.text(&board)).await;
             Err(Error::Status(1))
         }

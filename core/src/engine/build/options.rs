@@ -7,7 +7,8 @@ use crate::container::spec::{parse_bytes, parse_ulimit};
 use crate::dockerfile::Vars;
 use crate::engine::{Ctx, Error, Result};
 use crate::name::Reference;
-use crate::world::{Stream, World};
+use crate::world::{FileFacts, Stream, World};
+use cutaway_userland::os::FileKind;
 use cutaway_userland::sorted::Map as BTreeMap;
 
 /// Where a secret comes from.
@@ -121,6 +122,41 @@ impl Options {
     }
 }
 
+impl Options {
+    /// Checks that the agents that `--ssh` forwards are there.
+    pub async fn check_agents<W: World>(&self, ctx: &Ctx<W>) -> Result<()> {
+        for (id, path) in &self.ssh {
+            let reason = match ctx.client.facts(&format!("{path}/.")).await.ok().flatten() {
+                _ if self.is_socket(ctx, path).await => continue,
+                Some(_) => "a folder is no agent's socket".to_string(),
+                None if ctx.client.facts(path).await.ok().flatten().is_some() => {
+                    "keys in files are not supported: add the key to an agent (ssh-add), and forward that".to_string()
+                }
+                None => format!("stat {path}: no such file or directory"),
+            };
+            let config = format!("failed to convert agent config {{{id} [{path}] false}}");
+            return Err(failed(&format!("{config}: failed to convert agent config for ID: {id:?}: {reason}")));
+        }
+        Ok(())
+    }
+
+    async fn is_socket<W: World>(&self, ctx: &Ctx<W>, path: &str) -> bool {
+        let mut path = path.to_string();
+        // An agent's path may be a link to its socket.
+        for _ in 0..8 {
+            match ctx.client.facts(&path).await {
+                Ok(Some(facts)) if facts.kind == FileKind::Socket => return true,
+                Ok(Some(FileFacts { target: Some(target), .. })) => {
+                    let folder = path.rfind('/').map_or("/", |i| &path[..i]).to_string();
+                    path = crate::build::joined(&folder, &target);
+                }
+                _ => return false,
+            }
+        }
+        false
+    }
+}
+
 /// An error of the client before the build began.
 pub fn failed(text: &str) -> Error {
     Error::Client(format!("ERROR: failed to build: {text}"))
@@ -179,7 +215,8 @@ fn ssh<W: World>(ctx: &Ctx<W>, values: &[String]) -> Result<BTreeMap<String, Str
         let own = || ctx.client.env("SSH_AUTH_SOCK").filter(|path| !path.is_empty());
         let path = Some(path.to_string()).filter(|path| !path.is_empty()).or_else(own);
         let Some(path) = path else {
-            return Err(failed("invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set"));
+            let reason = "invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set";
+            return Err(failed(&format!("failed to convert agent config {{{id} [] false}}: {reason}")));
         };
         let path = if path.starts_with('/') { path } else { crate::build::joined(&ctx.client.cwd(), &path) };
         if agents.insert(id.to_string(), path).is_some() {

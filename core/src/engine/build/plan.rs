@@ -75,12 +75,14 @@ impl<'a, W: World> Build<'a, W> {
 
     /// Reads the context's patterns of what is left behind, then lists its files where any step takes some.
     pub async fn take_context(&mut self, context: &Context) -> Result<(), Failure> {
-        let vertex = self.board.begin("[internal] load .dockerignore").await;
         let name = self.options.file.as_deref().unwrap_or(&self.source.name);
         let (ignore, size) = context.ignore(self.ctx, name).await?;
-        let size = crate::view::units::short_size(size as u64 + if size > 0 { 36 } else { 2 });
-        self.board.note(vertex, &format!("transferring context: {size}")).await;
-        self.board.done(vertex).await;
+        if self.source.local {
+            let vertex = self.board.begin("[internal] load .dockerignore").await;
+            let size = crate::view::units::short_size(size as u64 + if size > 0 { 36 } else { 2 });
+            self.board.note(vertex, &format!("transferring context: {size}")).await;
+            self.board.done(vertex).await;
+        }
         if self.needs_context() {
             self.tree = context.tree(self.ctx, &ignore).await?;
             let size = self.tree.files.values().map(|(entry, _)| entry.size).sum();
@@ -152,7 +154,8 @@ impl<'a, W: World> Build<'a, W> {
 
     /// Tells, once, that the context is sent, and how much of it.
     pub async fn tell_context(&self) {
-        if !self.instructions().any(|l| takes_context(&l.instruction)) || !self.shared.tells("context") {
+        let taken = self.source.local && self.instructions().any(|l| takes_context(&l.instruction));
+        if !taken || !self.shared.tells("context") {
             return;
         }
         let vertex: Vertex = self.board.begin("[internal] load build context").await;

@@ -19,9 +19,9 @@ use std::task::Poll;
 
 /// Builds the target; the image's id.
 pub async fn solve<W: World>(ctx: &Ctx<W>, options: &Options, board: &Board<'_, W>) -> Result<Digest, Failure> {
-    let (context, source) = match context::load(ctx, options).await {
+    let (context, source) = match context::load(ctx, options, board).await {
         Ok(loaded) => loaded,
-        Err(failure) if failure.is_solving() => {
+        Err(failure) if failure.is_solving() && board.is_empty() => {
             let vertex = board.begin("[internal] load build definition from Dockerfile").await;
             board.note(vertex, "transferring dockerfile: 2B").await;
             board.done(vertex).await;
@@ -47,10 +47,13 @@ async fn tell_definition<W: World>(
     board: &Board<'_, W>,
     source: &Source,
 ) -> Result<Vec<lint::Warning>, Failure> {
+    let warnings = Dockerfile::parse(&source.text).map_or_else(|_| Vec::new(), |file| lint::warnings(&file));
+    if !source.local {
+        return Ok(warnings);
+    }
     let vertex = board.begin(&format!("[internal] load build definition from {}", source.name)).await;
     let size = crate::view::units::short_size(source.text.len() as u64 + 37);
     board.note(vertex, &format!("transferring dockerfile: {size}")).await;
-    let warnings = Dockerfile::parse(&source.text).map_or_else(|_| Vec::new(), |file| lint::warnings(&file));
     for warning in &warnings {
         board.warning(vertex, &warning.short(), warning.rule, (warning.line, warning.line)).await;
     }
@@ -60,8 +63,8 @@ async fn tell_definition<W: World>(
 }
 
 /// Looks at the Dockerfile only: what `--check` tells, and whether there is nothing to tell.
-pub async fn check<W: World>(ctx: &Ctx<W>, options: &Options) -> Result<(String, bool), Failure> {
-    let (_, source) = context::load(ctx, options).await?;
+pub async fn check<W: World>(ctx: &Ctx<W>, options: &Options, board: &Board<'_, W>) -> Result<(String, bool), Failure> {
+    let (_, source) = context::load(ctx, options, board).await?;
     let file = Dockerfile::parse(&source.text).map_err(|e| Failure::parse(&e, &source))?;
     Ok(lint::report(&file, &source))
 }

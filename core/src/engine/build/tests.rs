@@ -207,3 +207,44 @@ fn contexts_with_a_name_and_caches() {
         assert!(seen.starts_with(expected) && seen.lines().count() == 1, "{dockerfile}: {seen}");
     }
 }
+
+#[test]
+fn agents_and_repositories() {
+    for (dockerfile, flags, expected) in [
+        (
+            "RUN --mount=type=ssh,required=true true",
+            "",
+            "failed to solve: no SSH key \"default\" forwarded from the client",
+        ),
+        ("RUN --mount=type=ssh test -z \\$SSH_AUTH_SOCK", "", ""),
+        (
+            "RUN true",
+            "--ssh default",
+            "failed to convert agent config {default [] false}: invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set",
+        ),
+        (
+            "RUN true",
+            "--ssh a=/no",
+            "failed to convert agent config {a [/no] false}: failed to convert agent config for ID: \"a\": stat /no: no such file or directory",
+        ),
+        (
+            "ADD https://git.example/r.git#main /r",
+            "",
+            "failed to solve: failed to load cache key: failed to fetch remote https://git.example/r.git: git stderr:\nfatal: unable to access 'https://git.example/r.git/': Could not resolve host: git.example\n: exit status 128",
+        ),
+        ("ADD https://git.example/r.git?x=1 /r", "", "failed to solve: unexpected query \"x\""),
+        ("RUN --mount=type=secret,id=s,required=true true", "", "failed to solve: secret s: not found"),
+    ] {
+        let seen = shell(&format!(
+            "mkdir ctx; cd ctx; printf \"FROM busybox\\n{dockerfile}\\n\" > Dockerfile; docker pull -q busybox > /dev/null\n\
+             docker build -q {flags} . > /dev/null"
+        ));
+        let told = seen.split_once("ERROR: failed to build: ").map_or("", |(_, told)| told);
+        assert_eq!(told.trim_end(), expected, "{dockerfile}: {seen}");
+    }
+    let seen = shell("docker build git://git.example/r.git#main:sub; docker volume ls -q");
+    assert!(seen.ends_with(
+        "failed to read dockerfile: failed to load cache key: failed to fetch remote git://git.example/r.git: git stderr:\n\
+         fatal: unable to look up git.example (port 9418) (Name or service not known)\n: exit status 128\n"
+    ), "{seen}");
+}

@@ -102,6 +102,29 @@ impl Performs<FetchBlob> for SimWorld {
     }
 }
 
+impl Performs<CheckOutGit> for SimWorld {
+    async fn perform(&self, act: CheckOutGit) -> Result<CheckedOut, Fault> {
+        // There is no git server on the simulated network: what can be found out is whether the host is there.
+        let remote = &act.source.remote;
+        let after = remote.split_once("://").map_or(remote.as_str(), |(_, rest)| rest);
+        let host = after.rsplit_once('@').map_or(after, |(_, rest)| rest).split(['/', ':']).next().unwrap_or("");
+        let known = names::resolve(&self.machine().os(Machine::INIT), host).await.is_some();
+        let reason = match (remote.split_once("://").map(|(scheme, _)| scheme), known) {
+            (Some("http" | "https"), false) => {
+                format!("unable to access '{remote}/': Could not resolve host: {host}")
+            }
+            (Some("http" | "https"), true) => format!("unable to access '{remote}/': Failed to connect to {host}"),
+            (Some("git"), false) => format!("unable to look up {host} (port 9418) (Name or service not known)"),
+            (Some("git"), true) => format!("unable to connect to {host}: Connection refused"),
+            _ => "Could not read from remote repository.".to_string(),
+        };
+        Err(Fault::Malformed {
+            what: format!("failed to fetch remote {remote}"),
+            reason: format!("git stderr:\nfatal: {reason}\n: exit status 128"),
+        })
+    }
+}
+
 impl Performs<PushBlob> for SimWorld {
     async fn perform(&self, act: PushBlob) -> Result<Response, Fault> {
         let mut request = act.request;

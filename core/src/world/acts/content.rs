@@ -1,6 +1,7 @@
 //! Acts on content: blobs in the store, and the registries they come from.
 
 use super::story;
+use crate::build::GitSource;
 use crate::name::Digest;
 use crate::registry::{Request, Response};
 use crate::world::{Act, Story, Subject};
@@ -113,6 +114,41 @@ impl Act for PushBlob {
                 format!("connect(3, {})", self.request.host),
                 format!("write(3, \"{} {} HTTP/1.1…\")", self.request.method, self.request.path),
                 "sendfile(3, 4, …)".into(),
+            ],
+        )
+    }
+}
+
+/// Fetches one commit of a git repository, and gives its files.
+#[derive(Clone, Debug)]
+pub struct CheckOutGit {
+    pub source: GitSource,
+}
+
+/// What was checked out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedOut {
+    /// The commit's name, 40 or 64 hexadecimal digits.
+    pub commit: String,
+    /// The files of the folder that was asked for.
+    pub tar: Vec<u8>,
+}
+
+impl Act for CheckOutGit {
+    type Output = CheckedOut;
+    fn story(&self) -> Story {
+        let source = &self.source;
+        let reference = source.reference.as_deref().unwrap_or("HEAD");
+        story(
+            "check-out-git",
+            format!("Fetch {reference} of {}", source.remote),
+            vec![Subject::Registry(source.remote.clone())],
+            vec![
+                format!(
+                    "execve(\"git\", [\"git\", \"fetch\", \"--depth=1\", \"{}\", \"{reference}\"], …)",
+                    source.remote
+                ),
+                "execve(\"git\", [\"git\", \"checkout\", \"FETCH_HEAD\"], …)".into(),
             ],
         )
     }

@@ -9,7 +9,7 @@ mod process;
 mod setup;
 mod snapshot;
 
-pub use content::{FetchBlob, PushBlob, PutBlob, RemoveBlob, SendRequest};
+pub use content::{CheckOutGit, CheckedOut, FetchBlob, PushBlob, PutBlob, RemoveBlob, SendRequest};
 pub use network::{
     AddAddress, AddRoute, AddVethPair, AttachToBridge, CreateBridge, LinkName, MoveLink, Protocol, PublishPort,
     RemoveBridge, RemoveLink, ServeNames, UnpublishPort, WriteNetworkFiles,

@@ -7,6 +7,7 @@
 pub mod blobs;
 pub mod carried;
 pub mod extract;
+pub mod git;
 pub mod glance;
 pub mod http;
 pub mod in_root;

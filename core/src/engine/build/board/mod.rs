@@ -79,6 +79,11 @@ impl<'a, W: World> Board<'a, W> {
         Board { ctx, mode, rows, plain, drawn: RefCell::new(0), started }
     }
 
+    /// Whether nothing has been told yet.
+    pub fn is_empty(&self) -> bool {
+        self.rows.borrow().is_empty()
+    }
+
     /// Something begins.
     pub async fn begin(&self, name: &str) -> Vertex {
         let now = self.ctx.world().now();

@@ -207,6 +207,7 @@ unused_acts!(
     SendRequest,
     FetchBlob,
     PushBlob,
+    CheckOutGit,
     UnpackLayer,
     CommitSnapshot,
     RemoveLayer,
