@@ -22,6 +22,7 @@ fn config(folder: &str) -> Result<Value, String> {
             resolve_paths: false,
             consistent: true,
             normalize: true,
+            resolve_environment: true,
             all_resources: false,
         };
         match compose::load(&request) {
@@ -241,4 +242,59 @@ X
         rest = &rest[at + step.len()..];
     }
     assert!(rest.contains("b-1  Stopped") && rest.ends_with("status 3\n"), "{out}");
+}
+
+#[test]
+fn what_a_file_asks_for_is_listed() {
+    let (out, _) = script(
+        "mkdir t && cd t && cat > compose.yaml <<'X'
+services:
+  a:
+    image: busybox:${TAG:-latest}
+    environment: {B: '${NEED:?say it}', C: '${ALT:+alt}', D: 'a$$b'}
+X
+         docker compose config --variables; docker compose config 2>&1; NEED=x docker compose config | grep D:
+         NEED=x docker compose config --environment; NEED=x docker compose config --lock-image-digests",
+    );
+    for part in [
+        "NAME                REQUIRED            DEFAULT VALUE       ALTERNATE VALUE\n",
+        "ALT                 false                                   alt\n",
+        "NEED                true                                    \n",
+        "TAG                 false               latest              \n",
+        "error while interpolating services.a.environment.B: required variable NEED is missing a value: say it\n",
+        "D: a$$b\n",
+        "COMPOSE_PROJECT_NAME=t\nNEED=x\n",
+        "services:\n  a:\n    image: busybox:latest@sha256:",
+    ] {
+        assert!(out.contains(part), "{part:?} is missing in\n{out}");
+    }
+}
+
+#[test]
+fn limits_hold_for_exec_and_files_are_put_in() {
+    let (out, _) = script(
+        "mkdir t && cd t && echo from-dotenv > f && echo TOKEN=t0k > .env && cat > compose.yaml <<'X'
+services:
+  a:
+    image: busybox
+    command: sleep 99
+    ulimits: {nofile: {soft: 77, hard: 88}}
+    secrets: [file, {source: env, target: e, mode: 0400}]
+    configs: [{source: inline, target: /c}]
+    env_file: [{path: raw.env, format: raw}, {path: none.env, required: false}]
+secrets: {file: {file: ./f}, env: {environment: TOKEN}}
+configs: {inline: {content: \"in ${TOKEN}\"}}
+X
+         printf 'R=\"$X\"\\n' > raw.env; docker compose up -d 2>/dev/null
+         docker compose exec -T a sh -c 'ulimit -n; ulimit -Hn; cat /run/secrets/file /run/secrets/e /c; echo; echo $R'
+         docker compose cp f a:/tmp/f 2>&1; docker compose exec -T a cat /tmp/f; docker compose port a 80; docker compose ls",
+    );
+    for part in [
+        "77\n88\nfrom-dotenv\nt0kin t0k\n\"$X\"\n",
+        " t-a-1 copy f to t-a-1:/tmp/f Copied\nfrom-dotenv\n",
+        "no port 80/tcp for container t-a-1: \n",
+        "NAME                STATUS              CONFIG FILES\nt                   running(1)          /root/t/compose.yaml\n",
+    ] {
+        assert!(out.contains(part), "{part:?} is missing in\n{out}");
+    }
 }

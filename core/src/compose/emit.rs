@@ -38,7 +38,9 @@ pub fn hash(service: &Map<String, Value>) -> String {
 /// The project as one value, its parts in Compose's order.
 fn model(project: &Project) -> Map<String, Value> {
     let mut top = Map::new();
-    top.insert("name".into(), project.name.clone().into());
+    if !project.name.is_empty() {
+        top.insert("name".into(), project.name.clone().into());
+    }
     let services = project.services.iter().map(|(name, s)| (name.clone(), ordered(s, SERVICE)));
     top.insert("services".into(), Value::Object(services.collect()));
     for (key, part, table) in [

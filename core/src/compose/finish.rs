@@ -36,7 +36,9 @@ pub(super) fn finish(
     check_parts(project)?;
     project.extensions = model.into_iter().filter(|(key, _)| key.starts_with("x-")).collect();
     for service in project.services.values_mut() {
-        environment(service, request, lookup)?;
+        if request.resolve_environment {
+            environment(service, request, lookup)?;
+        }
         defaults(service, request.normalize);
     }
     if request.normalize {

@@ -31,6 +31,8 @@ pub struct Request<'a> {
     /// Whether undefined references are errors.
     pub consistent: bool,
     pub normalize: bool,
+    /// Whether `env_file` and variables without a value are looked up.
+    pub resolve_environment: bool,
     /// Whether what no service uses stays.
     pub all_resources: bool,
 }
@@ -90,16 +92,21 @@ pub fn load(request: &Request) -> Result<Project, LoadError> {
     if model.as_object().is_none_or(Map::is_empty) {
         return Err(format!("empty compose file: {first}").into());
     }
-    for unset in variables.unset.borrow().iter() {
+    for unset in variables.unset.borrow().iter().filter(|_| request.interpolate) {
         warnings.push(format!("The {unset:?} variable is not set. Defaulting to a blank string."));
     }
     let asked = variables.asked.borrow().clone();
+    let mut environment = BTreeMap::from([("COMPOSE_PROJECT_NAME".to_string(), name.clone())]);
+    for variable in dotenv.keys().chain(asked.keys()) {
+        environment.extend(lookup(variable).map(|value| (variable.clone(), value)));
+    }
     let mut project = Project {
         name: name.clone(),
         directory: request.directory.clone(),
         files: request.files.clone(),
         warnings,
         variables: asked,
+        environment,
         ..Project::default()
     };
     finish(&mut project, model, request, &lookup)?;
@@ -214,9 +221,11 @@ impl Reader<'_> {
     fn canonical(&self, path: &str, folder: &str, variables: &Variables) -> Result<Vec<Top>, LoadError> {
         let mut tops = self.parse(path)?;
         for (top, _) in &mut tops {
-            if self.request.interpolate {
-                for (key, value) in &mut *top {
+            for (key, value) in &mut *top {
+                if self.request.interpolate {
                     fill(value, key, variables)?;
+                } else {
+                    note(value, variables);
                 }
             }
             validate::check(top).map_err(|e| format!("validating {path}: {e}"))?;
@@ -442,6 +451,16 @@ fn import(top: &mut Map<String, Value>, included: Value) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Notes the variables that are asked for, without putting them in.
+fn note(value: &Value, variables: &Variables) {
+    match value {
+        Value::String(text) => drop(variables.fill(text)),
+        Value::Array(items) => items.iter().for_each(|item| note(item, variables)),
+        Value::Object(map) => map.iter().for_each(|(_, item)| note(item, variables)),
+        _ => {}
+    }
 }
 
 fn fill(value: &mut Value, path: &str, variables: &Variables) -> Result<(), LoadError> {

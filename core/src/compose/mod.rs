@@ -24,6 +24,7 @@ pub use emit::{hash, json, yaml};
 pub use load::{Contents, LoadError, Request, load, project_name};
 pub use normal::duration;
 pub use order::{dependencies, order};
+pub use template::Variable;
 pub use words::split as split_words;
 
 use cutaway_userland::sorted::Map as BTreeMap;
@@ -50,7 +51,9 @@ pub struct Project {
     /// What the person should know, as Compose logs it.
     pub warnings: Vec<String>,
     /// The variables that were asked for, with their defaults.
-    pub variables: BTreeMap<String, String>,
+    pub variables: BTreeMap<String, Variable>,
+    /// What the variables were taken from, as far as it is known by name.
+    pub environment: BTreeMap<String, String>,
 }
 
 impl Project {

@@ -3,13 +3,23 @@
 use cutaway_userland::sorted::{Map as BTreeMap, Set as BTreeSet};
 use std::cell::RefCell;
 
+/// A variable that a file asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Variable {
+    pub required: bool,
+    /// What is taken where it is not set.
+    pub default: String,
+    /// What is taken where it is set.
+    pub alternate: String,
+}
+
 /// Where variables come from, and what was noticed while they were put in.
 pub struct Variables<'a> {
     pub lookup: &'a dyn Fn(&str) -> Option<String>,
     /// Variables that were not set, to warn of each once.
     pub unset: RefCell<BTreeSet<String>>,
     /// All that were asked for, with their defaults.
-    pub asked: RefCell<BTreeMap<String, String>>,
+    pub asked: RefCell<BTreeMap<String, Variable>>,
 }
 
 /// Why a text can't be interpolated.
@@ -85,11 +95,15 @@ impl<'a> Variables<'a> {
         let kind = letters.next();
         let word = letters.as_str();
         let value = (self.lookup)(name).filter(|v| !colon || !v.is_empty());
-        if kind == Some('-') {
-            self.asked.borrow_mut().insert(name.to_string(), word.to_string());
-        } else {
-            self.asked.borrow_mut().entry(name.to_string()).or_default();
+        let mut asked = self.asked.borrow_mut();
+        let known = asked.entry(name.to_string()).or_default();
+        match kind {
+            Some('-') => known.default = word.to_string(),
+            Some('+') => known.alternate = word.to_string(),
+            Some('?') => known.required = true,
+            _ => {}
         }
+        drop(asked);
         match (kind, value) {
             (Some('-'), Some(value)) | (Some('?'), Some(value)) => Ok(value),
             (Some('-'), None) => self.fill(word),

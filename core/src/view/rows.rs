@@ -265,29 +265,3 @@ pub const BUILDER_CACHE: Kind = Kind {
     quiet: "{{.ID}}",
     heads: &[("ID", "ID"), ("Reclaimable", "RECLAIMABLE"), ("Size", "SIZE"), ("LastAccessed", "LAST ACCESSED")],
 };
-
-/// `docker compose images`.
-pub const COMPOSE_IMAGES: Kind = Kind {
-    type_name: "*formatter.imageContext",
-    errors: USUAL,
-    table: "{{.ContainerName}}\t{{.Repository}}\t{{.Tag}}\t{{.Platform}}\t{{.ID}}\t{{.Size}}\t{{.Created}}",
-    quiet: "{{.ID}}",
-    heads: &[
-        ("ContainerName", "CONTAINER"),
-        ("Repository", "REPOSITORY"),
-        ("Tag", "TAG"),
-        ("Platform", "PLATFORM"),
-        ("ID", "IMAGE ID"),
-        ("Size", "SIZE"),
-        ("Created", "CREATED"),
-    ],
-};
-
-/// `docker compose ls`.
-pub const COMPOSE_PROJECTS: Kind = Kind {
-    type_name: "*formatter.stackContext",
-    errors: USUAL,
-    table: "{{.Name}}\t{{.Status}}\t{{.ConfigFiles}}",
-    quiet: "{{.Name}}",
-    heads: &[("Name", "NAME"), ("Status", "STATUS"), ("ConfigFiles", "CONFIG FILES")],
-};

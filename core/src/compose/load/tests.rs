@@ -23,6 +23,7 @@ fn loaded(files: &[(&str, &str)], count: usize, profiles: &[&str]) -> Result<Pro
             resolve_paths: true,
             consistent: true,
             normalize: true,
+            resolve_environment: true,
             all_resources: false,
         };
         match load(&request) {

@@ -4,12 +4,15 @@ use super::open::{Depth, read};
 use crate::cli::{Args, Invocation};
 use crate::compose::{self, Project, text};
 use crate::engine::{Ctx, Error, Result};
+use crate::name::Reference;
 use crate::world::World;
+use serde_json::{Value, json};
 
 pub(super) async fn config<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
     let args = &call.args;
     let depth = Depth {
-        interpolate: !args.flag("no-interpolate"),
+        interpolate: !args.flag("no-interpolate") && !args.flag("variables"),
+        environment: !args.flag("no-env-resolution"),
         resolve_paths: !args.flag("no-path-resolution"),
         consistent: !args.flag("no-consistency"),
         normalize: !args.flag("no-normalize"),
@@ -22,6 +25,12 @@ pub(super) async fn config<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<
     }
     if !args.positionals.is_empty() {
         select(&mut project, &args.positionals);
+    }
+    if args.flag("resolve-image-digests") || args.flag("lock-image-digests") {
+        Box::pin(pin_images(ctx, &mut project)).await?;
+    }
+    if args.flag("lock-image-digests") {
+        only_images(&mut project);
     }
     let shown = shown(&project, args)?;
     let shown = if args.flag("quiet") { String::new() } else { shown };
@@ -64,12 +73,14 @@ fn shown(project: &Project, args: &Args) -> Result<String> {
         };
         return lines(project.services.iter().map(image).collect());
     }
+    if args.flag("models") {
+        return Ok(String::new());
+    }
     if args.flag("variables") {
-        let mut table = "NAME\tREQUIRED\tDEFAULT VALUE\tALTERNATE VALUE".to_string();
-        for (name, default) in &project.variables {
-            table.push_str(&format!("\n{name}\tfalse\t{default}\t"));
-        }
-        return Ok(crate::view::table::align(&table, 10, 3) + "\n");
+        return variables(project, args.value("format").unwrap_or(""));
+    }
+    if args.flag("environment") {
+        return lines(project.environment.iter().map(|(name, value)| format!("{name}={value}")).collect());
     }
     if let Some(wanted) = args.value("hash").filter(|h| !h.is_empty()) {
         let names: Vec<&str> = wanted.split(',').collect();
@@ -81,9 +92,55 @@ fn shown(project: &Project, args: &Args) -> Result<String> {
         }
         return Ok(out);
     }
-    match args.value("format").unwrap_or("") {
-        "" | "yaml" => Ok(compose::yaml(project)),
-        "json" => Ok(compose::json(project)),
-        other => Err(Error::Client(format!("unsupported format {other:?}"))),
+    let text = match args.value("format").unwrap_or("") {
+        "" | "yaml" => compose::yaml(project),
+        "json" => compose::json(project),
+        other => return Err(Error::Client(format!("unsupported format {other:?}"))),
+    };
+    // What is printed can be read again: what looks like a variable now is none.
+    Ok(if args.flag("no-interpolate") { text } else { text.replace('$', "$$") })
+}
+
+fn variables(project: &Project, format: &str) -> Result<String> {
+    match format {
+        "" | "table" => {
+            let mut table = "NAME\tREQUIRED\tDEFAULT VALUE\tALTERNATE VALUE".to_string();
+            for (name, v) in &project.variables {
+                table.push_str(&format!("\n{name}\t{}\t{}\t{}", v.required, v.default, v.alternate));
+            }
+            Ok(crate::view::table::align(&table, 20, 3) + "\n")
+        }
+        "json" => {
+            let items = project.variables.iter().map(|(name, v)| {
+                let value = json!({
+                    "Name": name, "DefaultValue": v.default, "PresenceValue": v.alternate, "Required": v.required,
+                });
+                (name.clone(), value)
+            });
+            Ok(format!("{}\n", Value::Object(items.collect())))
+        }
+        other => Err(Error::Client(format!("format value {other:?} could not be parsed: parsing failed"))),
     }
+}
+
+/// `--resolve-image-digests`: each image by what its tag means in its registry now.
+async fn pin_images<W: World>(ctx: &Ctx<W>, project: &mut Project) -> Result<()> {
+    for service in project.services.values_mut() {
+        let Some(name) = service.get("image").map(text) else { continue };
+        let reference = Reference::parse(&name).map_err(|e| Error::Client(e.to_string()))?;
+        if reference.digest().is_none() {
+            let digest = Box::pin(crate::engine::image::digest_of(ctx, &reference)).await?;
+            service.insert("image".into(), format!("{}@{digest}", reference.with_default_tag().familiar()).into());
+        }
+    }
+    Ok(())
+}
+
+/// `--lock-image-digests`: a file to be laid over the others.
+fn only_images(project: &mut Project) {
+    for service in project.services.values_mut() {
+        service.retain(|key, _| key == "image");
+    }
+    let services = std::mem::take(&mut project.services);
+    *project = Project { services, ..Project::default() };
 }

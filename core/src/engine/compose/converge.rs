@@ -76,7 +76,13 @@ fn pairs(value: Option<&Value>) -> BTreeMap<String, String> {
 impl<W: World> App<'_, W> {
     fn own_labels(&self, kind: &str, key: &str, item: &Value) -> BTreeMap<String, String> {
         let mut labels = pairs(item.get("labels"));
-        for (name, value) in [("project", self.project.name.as_str()), (kind, key), ("version", super::VERSION)] {
+        let hash = crate::name::Digest::of(item.to_string().as_bytes()).hex();
+        for (name, value) in [
+            ("config-hash", hash.as_str()),
+            ("project", self.project.name.as_str()),
+            (kind, key),
+            ("version", super::VERSION),
+        ] {
             labels.insert(format!("com.docker.compose.{name}"), value.to_string());
         }
         labels
@@ -93,6 +99,19 @@ impl<W: World> App<'_, W> {
                 continue;
             }
             if let Some(found) = lookup(self.ctx, &name)?.filter(|n| n.name == name) {
+                let told = match found.labels.get("com.docker.compose.project") {
+                    None => Some("but was not created by compose".to_string()),
+                    Some(p) if *p != self.project.name => {
+                        Some(format!("but was not created for project {:?}", self.project.name))
+                    }
+                    Some(_) => None,
+                };
+                if let Some(told) = told {
+                    let text = format!(
+                        "a network with name {name} exists {told}.\nSet `external: true` to use an existing network"
+                    );
+                    super::open::warn(self.ctx, &text).await;
+                }
                 if found.labels.get("com.docker.compose.network") != Some(key) {
                     return Err(Error::Client(format!(
                         "network {name} was found but has incorrect label com.docker.compose.network set to {:?} (expected: {key:?})",

@@ -32,16 +32,16 @@ pub(super) struct Changes {
 
 /// Attributes that are one flag with one value.
 const FLAGS: &[(&str, &str)] = &[
-    ("cgroup", "cgroupns"),
     ("cgroup_parent", "cgroup-parent"),
     ("cpu_period", "cpu-period"),
     ("cpu_quota", "cpu-quota"),
+    ("cpu_rt_period", "cpu-rt-period"),
+    ("cpu_rt_runtime", "cpu-rt-runtime"),
     ("cpu_shares", "cpu-shares"),
     ("cpus", "cpus"),
     ("cpuset", "cpuset-cpus"),
     ("domainname", "domainname"),
     ("hostname", "hostname"),
-    ("ipc", "ipc"),
     ("isolation", "isolation"),
     ("mac_address", "mac-address"),
     ("mem_limit", "memory"),
@@ -49,15 +49,13 @@ const FLAGS: &[(&str, &str)] = &[
     ("mem_swappiness", "memory-swappiness"),
     ("memswap_limit", "memory-swap"),
     ("oom_score_adj", "oom-score-adj"),
-    ("pid", "pid"),
     ("pids_limit", "pids-limit"),
     ("platform", "platform"),
-    ("restart", "restart"),
+    ("runtime", "runtime"),
     ("shm_size", "shm-size"),
     ("stop_signal", "stop-signal"),
     ("user", "user"),
     ("userns_mode", "userns"),
-    ("uts", "uts"),
     ("working_dir", "workdir"),
 ];
 
@@ -111,6 +109,7 @@ impl<W: World> App<'_, W> {
         changes: &Changes,
     ) -> Result<ContainerRecord> {
         let attributes = self.service(service)?;
+        supported(service, attributes)?;
         // Where nothing is done there may be no image.
         let Some(image) = image.filter(|_| !self.board.dry) else {
             return Ok(self.imagined(service, &changes.name, changes.number, changes.one_off));
@@ -118,6 +117,7 @@ impl<W: World> App<'_, W> {
         let mut words = Words(vec!["container".into(), "create".into()]);
         words.flag("name", &changes.name);
         simple(attributes, &mut words);
+        self.shared(attributes, &mut words).await;
         if !changes.no_ports {
             ports(attributes, &mut words);
         }
@@ -186,7 +186,8 @@ impl<W: World> App<'_, W> {
             let inner = |part: &str, key: &str| volume.get(part).and_then(|p| p.get(key)).map(text);
             let mut options: Vec<String> = read_only.then(|| "ro".to_string()).into_iter().collect();
             match get("type").as_str() {
-                "bind" if inner("bind", "create_host_path").as_deref() == Some("true") => {
+                // Only who says that the folder must be there wants it to be missed.
+                "bind" if inner("bind", "create_host_path").as_deref() != Some("false") => {
                     options.extend(inner("bind", "selinux"));
                     options.extend(inner("bind", "propagation"));
                     words.flag("volume", joined(&source, &target, &options));
@@ -201,7 +202,21 @@ impl<W: World> App<'_, W> {
                     let options = if options.is_empty() { String::new() } else { format!(":{}", options.join(",")) };
                     words.flag("tmpfs", target + &options);
                 }
-                _ if source.is_empty() => words.flag("volume", target),
+                "image" => {
+                    let part = inner("image", "subpath").map(|s| format!(",image-subpath={s}")).unwrap_or_default();
+                    words.flag("mount", format!("type=image,source={source},target={target}{part}"));
+                }
+                kind @ ("cluster" | "npipe") => {
+                    return Err(Error::Client(format!("volumes of type {kind} are not supported")));
+                }
+                _ if inner("volume", "subpath").is_some() => {
+                    let name = self.project.volumes.get(&source).and_then(|v| v.get("name")).map_or(source, text);
+                    let part = inner("volume", "subpath").unwrap_or_default();
+                    let end = if read_only { ",readonly" } else { "" };
+                    words
+                        .flag("mount", format!("type=volume,source={name},target={target},volume-subpath={part}{end}"));
+                }
+                _ if source.is_empty() => words.flag("volume", joined_target(&target, &options)),
                 _ => {
                     let name = self.project.volumes.get(&source).and_then(|v| v.get("name")).map_or(source, text);
                     if inner("volume", "nocopy").as_deref() == Some("true") {
@@ -215,7 +230,16 @@ impl<W: World> App<'_, W> {
             for item in list(attributes, key) {
                 let source = item.get("source").map(text).unwrap_or_default();
                 let target = item.get("target").map_or_else(|| format!("/{source}"), text);
-                if let Some(file) = part.get(&source).and_then(|s| s.get("file")).map(text) {
+                let definition = part.get(&source);
+                for refused in ["driver", "template_driver"] {
+                    if definition.is_some_and(|d| d.get(refused).is_some()) {
+                        return Err(Error::Client(format!("Docker Compose does not support {key}.*.{refused}")));
+                    }
+                }
+                if definition.is_some_and(|d| d.get("external").is_some()) {
+                    return Err(Error::Client(format!("unsupported external {} {source}", key.trim_end_matches('s'))));
+                }
+                if let Some(file) = definition.and_then(|s| s.get("file")).map(text) {
                     words.flag("mount", format!("type=bind,source={file},target={target},readonly"));
                 }
             }
@@ -230,6 +254,23 @@ impl<W: World> App<'_, W> {
             words.flag("volumes-from", if mode.is_empty() { container } else { format!("{container}:{mode}") });
         }
         Ok(())
+    }
+
+    /// Namespaces that are another service's.
+    async fn shared(&self, attributes: &Map<String, Value>, words: &mut Words) {
+        for key in ["ipc", "pid", "uts", "cgroup"] {
+            let flag = if key == "cgroup" { "cgroupns" } else { key };
+            let Some(mode) = attributes.get(key).map(text) else { continue };
+            match mode.strip_prefix("service:") {
+                Some(other) => words.flag(flag, format!("container:{}", self.partner(other).await)),
+                None => words.flag(flag, mode),
+            }
+        }
+    }
+
+    /// The container of another service that is shared with: its id where it runs, else its name.
+    async fn partner(&self, service: &str) -> String {
+        self.running(service, None).await.map_or_else(|_| self.name_of(service, 1), |m| m.record.id)
     }
 
     /// The name of a service's container.
@@ -247,10 +288,7 @@ impl<W: World> App<'_, W> {
     ) -> Result<()> {
         if let Some(mode) = attributes.get("network_mode").map(text) {
             let mode = match mode.strip_prefix("service:") {
-                Some(other) => format!(
-                    "container:{}",
-                    self.running(other, None).await.map_or_else(|_| self.name_of(other, 1), |m| m.record.id)
-                ),
+                Some(other) => format!("container:{}", self.partner(other).await),
                 None => mode,
             };
             words.flag("network", mode);
@@ -277,6 +315,10 @@ impl<W: World> App<'_, W> {
             }
             words.flag("network", parts.join(","));
         }
+        for link in texts(attributes.get("external_links")) {
+            let (container, alias) = link.split_once(':').unwrap_or((&link, &link));
+            words.flag("link", format!("{container}:{alias}"));
+        }
         for link in texts(attributes.get("links")) {
             let (other, alias) = link.split_once(':').unwrap_or((&link, &link));
             words.flag("link", format!("{}:{alias}", self.name_of(other, 1)));
@@ -295,17 +337,26 @@ impl<W: World> App<'_, W> {
                 let Some(definition) = part.get(&source) else { continue };
                 let content = match (definition.get("content").map(text), definition.get("environment").map(text)) {
                     (Some(content), _) => content,
-                    (None, Some(name)) => self.ctx.client.env(&name).ok_or_else(|| {
-                        Error::Client(format!("environment variable {name:?} required by {source:?} is not set"))
+                    (None, Some(name)) => self.variable(&name).ok_or_else(|| {
+                        let (kind, own) =
+                            (key.trim_end_matches('s'), definition.get("name").map_or(source.clone(), text));
+                        Error::Client(format!("environment variable {name:?} required by {kind} {own:?} is not set"))
                     })?,
                     (None, None) => continue,
                 };
+                if attributes.get("read_only") == Some(&Value::Bool(true)) {
+                    let (kind, own) = (key.trim_end_matches('s'), definition.get("name").map_or(source.clone(), text));
+                    return Err(Error::Client(format!(
+                        "cannot create {kind} {own:?} in read-only service: `file` is the sole supported option"
+                    )));
+                }
+                let id = |name: &str| item.get(name).map(text).and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
                 let mode = item.get("mode").map(text).and_then(|m| u32::from_str_radix(&m, 8).ok()).unwrap_or(0o444);
                 let mut header = tar::Header::new_gnu();
                 header.set_size(content.len() as u64);
                 header.set_mode(mode);
-                header.set_uid(0);
-                header.set_gid(0);
+                header.set_uid(id("uid"));
+                header.set_gid(id("gid"));
                 header.set_mtime(self.ctx.world().now().as_secs());
                 let added = archive.append_data(&mut header, target.trim_start_matches('/'), content.as_bytes());
                 added.map_err(|e| Error::Client(format!("{source}: {e}")))?;
@@ -314,10 +365,36 @@ impl<W: World> App<'_, W> {
         }
         if any {
             let bytes = archive.into_inner().map_err(|e| Error::Client(e.to_string()))?;
-            Box::pin(super::run::docker_with(self, &["cp", "-", &format!("{}:/", record.id)], bytes)).await?;
+            let place = format!("{}:/", record.id);
+            Box::pin(super::run::docker_with(self, &["cp", "--archive", "-", &place], bytes)).await?;
         }
         Ok(())
     }
+
+    /// A variable of the environment or of `.env`.
+    fn variable(&self, name: &str) -> Option<String> {
+        self.ctx.client.env(name).or_else(|| self.project.environment.get(name).cloned())
+    }
+}
+
+/// What a service may ask for that there is not here, told instead of left out.
+fn supported(service: &str, attributes: &Map<String, Value>) -> Result<()> {
+    for (key, why) in [
+        ("provider", "services of other providers are not supported"),
+        ("models", "models are not supported: there is no model runner here"),
+        ("use_api_socket", "use_api_socket is not supported: containers can't reach the engine's socket here"),
+        ("credential_spec", "credential_spec is not supported: it belongs to Windows"),
+    ] {
+        let off = [Value::Null, Value::Bool(false)];
+        if attributes.get(key).is_some_and(|v| !off.contains(v)) {
+            return Err(Error::Client(format!("service {service:?}: {why}")));
+        }
+    }
+    Ok(())
+}
+
+fn joined_target(target: &str, options: &[String]) -> String {
+    if options.is_empty() { target.to_string() } else { format!("{target}:{}", options.join(",")) }
 }
 
 fn list<'a>(attributes: &'a Map<String, Value>, key: &str) -> impl Iterator<Item = &'a Value> {
@@ -390,17 +467,58 @@ fn simple(attributes: &Map<String, Value>, words: &mut Words) {
         }
     }
     let policy = deploy.and_then(|d| d.get("restart_policy"));
-    if let Some(policy) = policy.filter(|_| !attributes.contains_key("restart")) {
-        let condition = policy.get("condition").map_or_else(|| "any".into(), text);
-        let most = policy.get("max_attempts").map(|n| format!(":{}", text(n))).unwrap_or_default();
+    let restart = match policy {
+        Some(policy) => policy.get("condition").map(text).map(|condition| {
+            let most = policy.get("max_attempts").map(|n| format!(":{}", text(n)));
+            condition + &most.unwrap_or_default()
+        }),
+        None => attributes.get("restart").map(text),
+    };
+    if let Some(restart) = restart.filter(|r| !r.is_empty()) {
+        let (condition, most) = restart.split_at(restart.find(':').unwrap_or(restart.len()));
+        let name = match condition {
+            "none" | "no" => "no",
+            "any" => "always",
+            other => other,
+        };
+        words.flag("restart", format!("{name}{most}"));
+    }
+    devices(attributes, words);
+    throttles(attributes, words);
+}
+
+/// Devices that are asked for by what they can: `gpus`, and those of `deploy`.
+fn devices(attributes: &Map<String, Value>, words: &mut Words) {
+    let reserved = attributes.get("deploy").and_then(|d| d.get("resources")).and_then(|r| r.get("reservations"));
+    let own = reserved.and_then(|r| r.get("devices")).and_then(Value::as_array).into_iter().flatten();
+    for device in own.chain(list(attributes, "gpus")) {
+        let ids = texts(device.get("device_ids"));
         words.flag(
-            "restart",
-            match condition.as_str() {
-                "none" => "no".to_string(),
-                "on-failure" => format!("on-failure{most}"),
-                _ => "always".to_string(),
+            "gpus",
+            match (ids.is_empty(), device.get("count").map(text)) {
+                (false, _) => format!("\"device={}\"", ids.join(",")),
+                (true, Some(count)) if count != "-1" => count,
+                _ => "all".to_string(),
             },
         );
+    }
+}
+
+/// `blkio_config`.
+fn throttles(attributes: &Map<String, Value>, words: &mut Words) {
+    let Some(Value::Object(config)) = attributes.get("blkio_config") else { return };
+    if let Some(weight) = config.get("weight") {
+        words.flag("blkio-weight", text(weight));
+    }
+    for item in list(config, "weight_device") {
+        let get = |key: &str| item.get(key).map(text).unwrap_or_default();
+        words.flag("blkio-weight-device", format!("{}:{}", get("path"), get("weight")));
+    }
+    for key in ["device_read_bps", "device_read_iops", "device_write_bps", "device_write_iops"] {
+        for item in list(config, key) {
+            let get = |key: &str| item.get(key).map(text).unwrap_or_default();
+            words.flag(&key.replace('_', "-"), format!("{}:{}", get("path"), get("rate")));
+        }
     }
 }
 

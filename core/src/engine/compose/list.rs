@@ -2,7 +2,7 @@
 
 use super::App;
 use super::app::{LABEL, Member};
-use super::run::{docker, one};
+use super::run::docker;
 use crate::cli::Args;
 use crate::compose::text;
 use crate::container::Status;
@@ -10,7 +10,7 @@ use crate::engine::container::{Look, heal_all, row};
 use crate::engine::{Ctx, Error, Result, image};
 use crate::image::ImageRecord;
 use crate::view::filter::Filters;
-use crate::view::rows::{COMPOSE_CONTAINERS, COMPOSE_IMAGES, COMPOSE_PROJECTS, VOLUMES};
+use crate::view::rows::{COMPOSE_CONTAINERS, VOLUMES};
 use crate::view::table::Formatter;
 use crate::view::units;
 use crate::volume::VolumeRecord;
@@ -23,16 +23,18 @@ pub(super) async fn ps<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
     for filter in args.values("filter").iter().filter(|f| !f.is_empty()) {
         match filter.split_once('=') {
             Some(("status", status)) => statuses.push(status.to_string()),
+            Some(("source", _)) => return Err(Error::Client("not implemented".into())),
             Some((key, _)) => return Err(Error::Client(format!("unknown filter {key}"))),
             None => return Err(Error::Client("arguments to --filter should be in form KEY=VAL".into())),
         }
     }
     let all = args.flag("all") || !statuses.is_empty();
-    let mut members = app.members(&args.positionals).await?;
-    if args.positionals.is_empty() && args.flag_or("orphans", true) {
-        members.extend(app.orphans().await?);
-        members.extend(app.everyone().await?.into_iter().filter(|m| m.one_off));
-    }
+    let mut members = app.everyone().await?;
+    let named = |m: &Member| match args.positionals.is_empty() {
+        true => args.flag_or("orphans", true) || app.project.services.contains_key(&m.service),
+        false => args.positionals.contains(&m.service),
+    };
+    members.retain(|m| named(m) && (all || !m.one_off));
     members.retain(|m| {
         (all || m.record.is_running())
             && (statuses.is_empty() || statuses.iter().any(|s| s == m.record.state.status.name()))
@@ -48,9 +50,7 @@ pub(super) async fn ps<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
         let mut names: Vec<&str> = members.iter().map(|m| m.service.as_str()).collect();
         names.sort_unstable();
         names.dedup();
-        for name in names {
-            app.ctx.print(format!("{name}\n")).await;
-        }
+        app.ctx.print(format!("{}\n", names.join("\n"))).await;
         return Ok(0);
     }
     let formatter =
@@ -95,21 +95,31 @@ fn container_row<W: World>(app: &App<'_, W>, member: &Member, look: &Look) -> Va
 pub(super) async fn images<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
     let members = app.members(&args.positionals).await?;
     let now = app.ctx.world().now();
-    let mut rows = Vec::new();
+    let (mut rows, mut whole) = (Vec::new(), Vec::new());
     for member in &members {
         let record = &member.record;
         let Some(found) = app.ctx.world().get::<ImageRecord>(&record.image.to_string())? else { continue };
         let names = image::references(app.ctx, &found.id)?;
         let name = names.first().map(|r| r.familiar()).unwrap_or_default();
         let (repository, tag) = name.rsplit_once(':').unwrap_or((&name, "<none>"));
-        rows.push(json!({
-            "ID": found.id.short(),
+        let name_or_none = if repository.is_empty() { "<none>" } else { repository };
+        let platform = format!("{}/{}", found.os, found.architecture);
+        let tagged = found.last_tagged.or(found.created);
+        rows.push(format!(
+            "{}\t{name_or_none}\t{tag}\t{platform}\t{}\t{}\t{}",
+            record.name,
+            found.id.short(),
+            units::size(found.size()),
+            tagged.map_or("N/A".into(), |t| units::ago(t, now)),
+        ));
+        whole.push(json!({
+            "ID": found.id.to_string(),
             "ContainerName": record.name,
-            "Repository": if repository.is_empty() { "<none>" } else { repository },
-            "Tag": tag,
-            "Platform": format!("{}/{}", found.os, found.architecture),
-            "Size": units::size(found.size()),
-            "Created": found.created.map_or("N/A".into(), |t| units::ago(t, now)),
+            "Repository": repository,
+            "Tag": if repository.is_empty() { "" } else { tag },
+            "Platform": platform,
+            "Size": found.size(),
+            "LastTagTime": tagged.map(units::rfc3339_seconds),
         }));
     }
     if args.flag("quiet") {
@@ -121,24 +131,41 @@ pub(super) async fn images<W: World>(app: &App<'_, W>, args: &Args) -> Result<i3
         }
         return Ok(0);
     }
-    if args.value("format") == Some("json") {
-        app.ctx.print(format!("{}\n", Value::Array(rows))).await;
-        return Ok(0);
+    let heads = "CONTAINER\tREPOSITORY\tTAG\tPLATFORM\tIMAGE ID\tSIZE\tCREATED";
+    print_table(app.ctx, args, heads, &rows, whole).await
+}
+
+/// A table as Compose makes those of its own, or the same as JSON.
+async fn print_table<W: World>(
+    ctx: &Ctx<W>,
+    args: &Args,
+    heads: &str,
+    rows: &[String],
+    whole: Vec<Value>,
+) -> Result<i32> {
+    match args.value("format").unwrap_or("").to_lowercase().as_str() {
+        "" | "table" | "pretty" => {
+            let lines: Vec<&str> = std::iter::once(heads).chain(rows.iter().map(String::as_str)).collect();
+            ctx.print(crate::view::table::align(&lines.join("\n"), 20, 3) + "\n").await;
+        }
+        "json" => ctx.print(format!("{}\n", Value::Array(whole))).await,
+        other => {
+            return Err(Error::Client(format!("format value {other:?} could not be parsed: parsing failed")));
+        }
     }
-    let formatter = Formatter::new(&COMPOSE_IMAGES, "", false).map_err(Error::Client)?;
-    app.ctx.print(formatter.render(&rows).map_err(Error::Client)?).await;
     Ok(0)
 }
 
 /// `docker compose ls`: the projects that have containers.
 pub(super) async fn projects<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> {
     let filters = Filters::parse(args.values("filter"));
+    filters.allow(&["name"]).map_err(Error::Client)?;
     let mut projects: BTreeMap<String, (BTreeMap<&'static str, usize>, String)> = BTreeMap::new();
     for record in heal_all(ctx).await? {
         let labels = record.labels();
         let label = |key: &str| labels.get(&format!("{LABEL}.{key}")).cloned();
         let Some(project) = label("project") else { continue };
-        if !(args.flag("all") || record.is_running()) || label("oneoff").as_deref() == Some("True") {
+        if !(args.flag("all") || record.is_running()) || label("config-hash").is_none() {
             continue;
         }
         let entry = projects.entry(project).or_default();
@@ -159,18 +186,14 @@ pub(super) async fn projects<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32>
         }
         return Ok(0);
     }
-    if args.value("format") == Some("json") {
-        ctx.print(format!("{}\n", Value::Array(rows))).await;
-        return Ok(0);
-    }
-    let formatter = Formatter::new(&COMPOSE_PROJECTS, "", false).map_err(Error::Client)?;
-    ctx.print(formatter.render(&rows).map_err(Error::Client)?).await;
-    Ok(0)
+    let line = |row: &Value| ["Name", "Status", "ConfigFiles"].map(|key| text(&row[key])).join("\t");
+    let lines: Vec<String> = rows.iter().map(line).collect();
+    print_table(ctx, args, "NAME\tSTATUS\tCONFIG FILES", &lines, rows).await
 }
 
 /// `docker compose port SERVICE PORT`.
 pub(super) async fn port<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
-    let member = one(app, args.word(0), args.number("index")).await?;
+    let member = app.running(args.word(0), args.number("index")).await?;
     let protocol = args.value("protocol").unwrap_or("tcp");
     let asked = args.word(1);
     let found =
@@ -180,7 +203,15 @@ pub(super) async fn port<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
             app.ctx.print(format!("{}:{}\n", crate::container::status::host_text(p), p.host_port)).await;
             Ok(0)
         }
-        None => Err(Error::Client(format!("no port {asked}/{protocol} for container {}", member.name()))),
+        None => {
+            let known: Vec<String> =
+                member.record.ports.iter().map(|p| format!("{}/{}", p.host_port, p.protocol.name())).collect();
+            Err(Error::Client(format!(
+                "no port {asked}/{protocol} for container {}: {}",
+                member.name(),
+                known.join(", ")
+            )))
+        }
     }
 }
 

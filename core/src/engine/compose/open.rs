@@ -32,10 +32,12 @@ pub(super) struct Depth {
     pub resolve_paths: bool,
     pub consistent: bool,
     pub normalize: bool,
+    pub environment: bool,
 }
 
 impl Depth {
-    pub const FULL: Depth = Depth { interpolate: true, resolve_paths: true, consistent: true, normalize: true };
+    pub const FULL: Depth =
+        Depth { interpolate: true, resolve_paths: true, consistent: true, normalize: true, environment: true };
 }
 
 /// The project of a command; `named` are the services that it names.
@@ -161,6 +163,7 @@ pub(super) async fn read<W: World>(ctx: &Ctx<W>, call: &Invocation, named: &[Str
             resolve_paths: depth.resolve_paths,
             consistent: depth.consistent,
             normalize: depth.normalize,
+            resolve_environment: depth.environment,
             all_resources: global.flag("all-resources"),
         };
         match compose::load(&request) {

@@ -91,6 +91,18 @@ pub(super) async fn exec<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
 pub(super) async fn run<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
     let service = args.word(0);
     let attributes = app.service(service)?;
+    if args.flag("service-ports") && args.values("publish").iter().any(|p| !p.is_empty()) {
+        return Err(Error::Client("--service-ports and --publish are incompatible".into()));
+    }
+    if let Some(label) = args.values("label").iter().find(|l| !l.is_empty() && !l.contains('=')) {
+        return Err(Error::Client(format!("label must be set as KEY=VALUE: {label}")));
+    }
+    app.board.hushed.set(args.flag("quiet"));
+    if args.flag("remove-orphans") {
+        let orphans = app.orphans().await?;
+        Box::pin(app.stop_all(&orphans, None)).await?;
+        Box::pin(app.remove_all(&orphans, false)).await?;
+    }
     if !args.flag("no-deps") {
         let mut needed = app.with_dependencies(&[service.to_string()], true)?;
         needed.retain(|n| n != service);
@@ -129,6 +141,13 @@ pub(super) async fn run<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> 
             }
         }
     }
+    for path in args.values("env-from-file").iter().filter(|p| !p.is_empty()) {
+        let bytes = client.read_file(path).await?;
+        let known = crate::compose::parse_env_file(&String::from_utf8_lossy(&bytes), &|name| client.env(name));
+        let given = |name: &str| args.values("env").iter().any(|v| v.split('=').next() == Some(name));
+        let lines = known.map_err(|e| Error::Client(format!("failed to read {path}: {e}")))?;
+        words.extend(lines.into_iter().filter(|(n, _)| !given(n)).map(|(n, v)| format!("--env={n}={v}")));
+    }
     let given = args.value("name").filter(|n| !n.is_empty()).map(str::to_string);
     let name = given.unwrap_or_else(|| format!("{}-{service}-run-{}", app.project.name, &app.ctx.new_id()[..12]));
     let entrypoint = args.value("entrypoint").map(split_words).transpose().map_err(Error::Client)?;
@@ -150,6 +169,7 @@ pub(super) async fn run<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> 
     }
     if detach {
         Box::pin(engine::start(app.ctx, &record.id, false)).await?;
+        Box::pin(app.hooks(&one_off(service, record), "post_start", None)).await?;
         app.ctx.print(format!("{name}\n")).await;
         return Ok(0);
     }
@@ -166,6 +186,10 @@ pub(super) async fn run<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> 
         let _ = Box::pin(engine::remove(app.ctx, &left, &Removal { force: true, volumes: true })).await;
     }
     result
+}
+
+fn one_off(service: &str, record: crate::container::ContainerRecord) -> super::app::Member {
+    super::app::Member { service: service.to_string(), number: 1, one_off: true, record }
 }
 
 /// `attach`, `export` and `commit`: the docker command of the same name on a service's container.
@@ -193,34 +217,50 @@ pub(super) async fn one<W: World>(app: &App<'_, W>, service: &str, index: Option
     found.ok_or_else(|| Error::Client(format!("no container found for service {service:?}")))
 }
 
-/// `docker compose cp`: `SERVICE:PATH` on one side.
+/// `docker compose cp`: `SERVICE:PATH` on one side; into all of the service's containers, or out of the first.
 pub(super) async fn copy<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
-    let mut words: Vec<String> = vec!["cp".into()];
-    for name in ["archive", "follow-link"] {
-        words.extend(args.flag(name).then(|| format!("--{name}")));
-    }
-    let mut inside = 0;
-    for word in &args.positionals {
-        match word.split_once(':') {
-            Some((service, path)) if app.project.services.contains_key(service) => {
-                let member = one(app, service, args.number("index")).await?;
-                words.push(format!("{}:{path}", member.record.id));
-                inside += 1;
-            }
-            _ => words.push(word.clone()),
-        }
-    }
+    let split = |word: &str| {
+        let (service, path) = word.split_once(':')?;
+        app.project.services.contains_key(service).then(|| (service.to_string(), path.to_string()))
+    };
     let (from, to) = (args.word(0), args.word(1));
-    app.board.phase("Copying");
-    match inside {
-        1 if app.board.dry => {
-            app.event(from, "copy", &format!("{from} to {to} Copied")).await;
-            Ok(0)
-        }
-        0 => Err(Error::Client("unknown copy direction".into())),
-        1 => Box::pin(docker(app, &words.iter().map(String::as_str).collect::<Vec<_>>(), false)).await,
-        _ => Err(Error::Client("copying between services is not supported".into())),
+    let (service, path, outward) = match (split(from), split(to)) {
+        (None, None) => return Err(Error::Client("unknown copy direction".into())),
+        (Some(_), Some(_)) => return Err(Error::Client("copying between services is not supported".into())),
+        (Some((service, path)), None) => (service, path, true),
+        (None, Some((service, path))) => (service, path, false),
+    };
+    let index = args.number("index").filter(|i| *i > 0);
+    let mut members = app.everyone().await?;
+    members.retain(|m| m.service == service && (args.flag("all") || !m.one_off));
+    members.retain(|m| index.is_none_or(|i| i == i64::from(m.number)));
+    if members.is_empty() {
+        return Err(Error::Client(format!("no container found for service {service:?}")));
     }
+    if outward {
+        members.truncate(1);
+    }
+    app.board.phase("Copying");
+    for member in &members {
+        let there = format!("{}:{path}", member.name());
+        let inside = format!("{}:{path}", member.record.id);
+        let text = match outward {
+            true => format!("copy {there} to {to}"),
+            false => format!("copy {from} to {there}"),
+        };
+        app.event(member.name(), &text, "Copying").await;
+        if !app.board.dry {
+            let mut words = vec!["cp"];
+            words.extend(args.flag("archive").then_some("--archive"));
+            words.extend(args.flag("follow-link").then_some("--follow-link"));
+            words.extend(if outward { [inside.as_str(), to] } else { [from, inside.as_str()] });
+            // A tar on standard input or output is the person's own.
+            let streams = from == "-" || to == "-";
+            Box::pin(docker(app, &words, streams)).await?;
+        }
+        app.event(member.name(), &text, "Copied").await;
+    }
+    Ok(0)
 }
 
 /// `docker compose stats`.

@@ -34,6 +34,7 @@ pub use inspect::{inspect_value, template_value};
 pub use layer::add_layer;
 pub use list::{Listed, image_rows, matching};
 pub use prune::{Pruned, prune_images};
+pub use pull::digest_of;
 pub use push::push_quietly;
 pub use remove::{Removed, remove_image};
 pub use save::check_folder;

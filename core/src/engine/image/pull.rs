@@ -62,6 +62,16 @@ pub async fn pull_one<W: World>(
     Ok(())
 }
 
+/// What a name means in its registry now.
+///
+/// # Errors
+/// In the words of a pull.
+pub async fn digest_of<W: World>(ctx: &Ctx<W>, reference: &Reference) -> Result<Digest> {
+    let remote = Remote::connect(ctx, reference, "pull").await?;
+    let (_, digest) = get_manifest(&remote, reference, reference.tag().unwrap_or("latest")).await?;
+    Ok(digest)
+}
+
 async fn pull_all<W: World>(ctx: &Ctx<W>, name: &Reference, platform: &Platform, out: &Progress<'_, W>) -> Result<()> {
     let remote = Remote::connect(ctx, name, "pull").await?;
     let response = remote.send("List the tags of the repository", remote.request("GET", "tags/list")).await?;
