@@ -143,6 +143,9 @@ async fn command(own: &Own, call: &Invocation, line: &str, waiting: Option<Waiti
     if own.explain || own.step {
         watchers.push(Rc::new(Explainer { told: own.step }));
     }
+    if watchers.is_empty() {
+        world.hurry();
+    }
     let watched = Watched::new(world.clone(), watchers, 0, line, Rc::new(Cell::new(0)));
     let ctx = Ctx { watched, client: client.clone() };
     let status = engine::execute(&ctx, call).await;

@@ -141,6 +141,15 @@ pub trait Queries {
         let _ = path;
         None
     }
+    /// Waits until all [`Setup`](crate::world::acts::Setup) of a container has been done, where the world does not
+    /// wait for each.
+    ///
+    /// # Errors
+    /// Why one of them could not be done.
+    fn set_up(&self, container: &str) -> LocalFut<Result<(), Fault>> {
+        let _ = container;
+        Box::pin(async { Ok(()) })
+    }
     /// Whether this machine's control groups can't hold such a limit, whatever its value.
     fn lacks(&self, limit: &CgroupLimit) -> bool {
         let _ = limit;

@@ -22,7 +22,7 @@ use network::netlink::Netlink;
 use network::publish::PortKey;
 use places::Places;
 use records::RecordFiles;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -52,6 +52,8 @@ pub struct Machine {
     pub(crate) links: RefCell<Option<Netlink>>,
     pub(crate) ports: RefCell<BTreeMap<PortKey, JoinHandle<()>>>,
     pub(crate) changes: queries::Changes,
+    /// Whether set-ups go on before each is answered: where nobody watches single steps.
+    pub(crate) hurries: Cell<bool>,
     background: RefCell<Vec<JoinHandle<()>>>,
 }
 
@@ -77,6 +79,7 @@ impl LinuxWorld {
             links: RefCell::new(None),
             ports: RefCell::default(),
             changes: queries::Changes::default(),
+            hurries: Cell::new(false),
             background: RefCell::default(),
         })))
     }
@@ -88,6 +91,11 @@ impl LinuxWorld {
 
     pub(crate) fn upgrade(weak: &Weak<Machine>) -> Option<LinuxWorld> {
         weak.upgrade().map(LinuxWorld)
+    }
+
+    /// Nobody watches single steps: they need not be waited for one by one.
+    pub fn hurry(&self) {
+        self.hurries.set(true);
     }
 
     /// Whether what was started by [`Queries::spawn`](cutaway_core::world::Queries::spawn) still goes on.

@@ -131,6 +131,7 @@ async fn drive<W: World>(
     for (op, why) in plan::setup(ctx, pseudo, who)? {
         ctx.act(why, Setup { container: id.into(), op }).await?;
     }
+    ctx.world().set_up(id).await?;
     let env = plan::environment(pseudo, false, &[], &who.home);
     let exec = Exec { container: id.into(), argv: spec.argv.clone(), env };
     if let Err(fault) = ctx.act("All is ready: the step's program runs", exec).await {

@@ -95,7 +95,9 @@ pub fn run(channel: OwnedFd, birth: Birth) -> ! {
         let mut container = Inside { stage: Stage::default(), identity: Identity::default(), terminal: None };
         while let Some(op) = channel.receive::<InitOp>() {
             let outcome = container.perform(op);
-            if channel.answer(outcome).is_err() {
+            // What comes after something that failed may be on its way already, and must not be done.
+            let failed = outcome.is_err();
+            if channel.answer(outcome).is_err() || failed {
                 break;
             }
         }

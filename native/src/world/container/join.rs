@@ -6,7 +6,7 @@
 
 use super::identity::Identity;
 use super::init::{self, Told, leave, never_return};
-use super::start::make_pipes;
+use super::start::{join_groups, make_pipes};
 use super::streams::Hub;
 use super::wire::{self, CapabilityMasks, Channel, Refusal};
 use super::{Running, setup};
@@ -57,11 +57,9 @@ fn help(plan: Plan, streams: [OwnedFd; 3], channel: OwnedFd, report: OwnedFd) ->
         let _ = std::fs::write("/proc/self/oom_score_adj", plan.act.oom_score_adj.to_string());
     }
     let _ = sys::prctl(libc::PR_SET_DUMPABLE, 0, 0);
-    for file in &plan.cgroup_files {
-        if let Err(e) = std::fs::write(file, std::process::id().to_string()) {
-            say(-(sys::errno_of(&e) as i32));
-            leave(1);
-        }
+    if let Err(e) = join_groups(&plan.cgroup_files) {
+        say(-(e as i32));
+        leave(1);
     }
     let started = sys::setns(&plan.target, plan.namespaces).and_then(|()| {
         // SAFETY: this process is the child of a fork and has one thread.
@@ -171,7 +169,7 @@ impl Performs<ExecIn> for LinuxWorld {
         let cgroup_files = if cgroup.is_some() {
             Vec::new()
         } else {
-            self.cgroups.folders(&id).iter().map(|f| f.join("cgroup.procs")).collect()
+            self.cgroups.folders(&id).iter().map(|f| f.join("tasks")).collect()
         };
         let bounding = act
             .capabilities

@@ -17,7 +17,7 @@ use crate::sys::{self, OrFault};
 use cutaway_core::world::acts::{DeliverSignal, ReleaseContainer};
 use cutaway_core::world::{Exit, Fault, Performs};
 use nix::errno::Errno;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
@@ -36,8 +36,8 @@ pub struct Running {
     pub hub: Rc<Hub>,
     /// The socket to the first process, until it has become the program.
     pub channel: RefCell<Option<wire::Channel>>,
-    /// Reports when the first process is in its control group (version 1).
-    pub joined: RefCell<Option<start::Joining>>,
+    /// Operations sent over it whose answers have not been heard yet.
+    pub unanswered: Cell<usize>,
     pub links: RefCell<Option<Netlink>>,
     /// Whether it is to get a cgroup namespace of its own.
     pub own_cgroup_namespace: bool,
@@ -52,7 +52,7 @@ impl Running {
             pidfd: sys::pidfd_open(pid)?,
             hub,
             channel: RefCell::new(None),
-            joined: RefCell::new(None),
+            unanswered: Cell::new(0),
             links: RefCell::new(None),
             own_cgroup_namespace,
             exit: watch::channel(None).0,
@@ -174,9 +174,6 @@ impl Performs<ReleaseContainer> for LinuxWorld {
                     let _ = sys::pidfd_send_signal(&running.pidfd, libc::SIGKILL);
                     *running.channel.borrow_mut() = None;
                     running.wait().await;
-                }
-                if let Some(joining) = running.joined.borrow_mut().take() {
-                    let _ = joining.finish();
                 }
                 for task in running.tasks.borrow_mut().drain(..) {
                     task.abort();

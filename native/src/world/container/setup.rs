@@ -123,35 +123,42 @@ impl LinuxWorld {
         })
     }
 
-    /// Sends one operation to the first process and waits for its answer.
+    /// Sends one operation to the first process.
     fn tell(&self, container: &str, op: &InitOp) -> Result<(), Fault> {
         let running = self.local(container)?;
-        let gone = || sys::fault(Errno::ESRCH, format!("container {container:.12}: its first process"));
-        let outcome = {
-            let channel = running.channel.borrow();
-            let channel = channel.as_ref().ok_or_else(gone)?;
-            channel.send(op).map_err(|_| gone())?;
-            channel.outcome().or_fault("hear from the first process")?
-        };
-        match outcome {
-            Some(Ok(None)) => Ok(()),
-            Some(Ok(Some(terminal))) => {
-                let log = self.waiting_logs.borrow_mut().remove(container);
-                running.hub.terminal(terminal, log);
-                Ok(())
-            }
-            Some(Err(refusal)) => Err(sys::fault(refusal.errno, refusal.what)),
-            // The socket was closed by the successful execve, or by the end of the process.
-            None if matches!(op, InitOp::Exec { .. }) => Ok(()),
-            None => Err(gone()),
-        }
+        let channel = running.channel.borrow();
+        let channel = channel.as_ref().ok_or_else(|| gone(container))?;
+        channel.send(op).map_err(|_| gone(container))?;
+        running.unanswered.set(running.unanswered.get() + 1);
+        Ok(())
     }
 
-    /// Waits until the first process is in its control groups.
-    fn in_its_group(&self, container: &str) -> Result<(), Fault> {
-        let joining = self.local(container)?.joined.borrow_mut().take();
-        joining.map_or(Ok(()), |j| j.finish().or_fault("join control group"))
+    /// Waits for the answers to all that was sent; the first refusal is the error.
+    pub(crate) fn answers(&self, container: &str) -> Result<(), Fault> {
+        let running = self.local(container)?;
+        while let Some(left) = running.unanswered.get().checked_sub(1) {
+            let outcome = {
+                let channel = running.channel.borrow();
+                let channel = channel.as_ref().ok_or_else(|| gone(container))?;
+                channel.outcome().or_fault("hear from the first process")?
+            };
+            running.unanswered.set(left);
+            match outcome {
+                Some(Ok(None)) => {}
+                Some(Ok(Some(terminal))) => {
+                    let log = self.waiting_logs.borrow_mut().remove(container);
+                    running.hub.terminal(terminal, log);
+                }
+                Some(Err(refusal)) => return Err(sys::fault(refusal.errno, refusal.what)),
+                None => return Err(gone(container)),
+            }
+        }
+        Ok(())
     }
+}
+
+fn gone(container: &str) -> Fault {
+    sys::fault(Errno::ESRCH, format!("container {container:.12}: its first process"))
 }
 
 fn bind_file(host: String, target: String, read_only: bool) -> InitOp {
@@ -162,20 +169,23 @@ fn bind_file(host: String, target: String, read_only: bool) -> InitOp {
 impl Performs<Setup> for LinuxWorld {
     async fn perform(&self, act: Setup) -> Result<(), Fault> {
         let op = self.translate(&act.container, act.op)?;
-        if matches!(op, InitOp::CgroupFs { .. }) {
-            // What it sees as its own group is the one it is in by now.
-            self.in_its_group(&act.container)?;
-        }
-        self.tell(&act.container, &op)
+        self.tell(&act.container, &op)?;
+        // Where nobody watches, the first process works on while the next operation is being prepared.
+        if self.hurries.get() { Ok(()) } else { self.answers(&act.container) }
     }
 }
 
 impl Performs<Exec> for LinuxWorld {
     async fn perform(&self, act: Exec) -> Result<(), Fault> {
-        self.in_its_group(&act.container)?;
-        self.tell(&act.container, &InitOp::Exec { argv: act.argv, env: act.env })?;
+        self.answers(&act.container)?;
         let running = self.local(&act.container)?;
-        *running.channel.borrow_mut() = None;
+        self.tell(&act.container, &InitOp::Exec { argv: act.argv, env: act.env })?;
+        // The socket is closed by the successful execve, or by the end of the process.
+        let heard = running.channel.borrow().as_ref().map(|c| c.outcome());
+        match heard.transpose().or_fault("hear from the first process")?.flatten() {
+            Some(Err(refusal)) => return Err(sys::fault(refusal.errno, refusal.what)),
+            _ => *running.channel.borrow_mut() = None,
+        }
         Ok(())
     }
 }

@@ -3,8 +3,8 @@
 //! The supervisor may have worker threads, and a copy of a process with threads must not do much before it
 //! executes. So it forks in two steps: an ordinary `fork`, which the C library makes safe, gives a helper
 //! with a single thread; the helper joins what is shared with other containers and clones the first process
-//! into the new namespaces, as a child of the supervisor (`CLONE_PARENT`). While that sets itself up, the
-//! helper puts it into its control groups, which takes version 1 of them many milliseconds, and is gone.
+//! into the new namespaces, as a child of the supervisor (`CLONE_PARENT`), and is gone. The first process puts itself
+//! into its control groups where it was not born in one.
 
 use super::init::{self, Birth, leave, never_return};
 use super::log::LogWriter;
@@ -18,32 +18,12 @@ use cutaway_core::world::{Fault, Performs};
 use nix::Result as SysResult;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::unistd::{ForkResult, Pid, fork, pipe2};
+use nix::unistd::{ForkResult, fork, pipe2};
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
-
-/// The helper that is still putting the first process into its control groups.
-pub struct Joining {
-    report: File,
-    helper: Pid,
-}
-
-impl Joining {
-    /// Waits until it is done.
-    pub fn finish(mut self) -> SysResult<()> {
-        let mut code = [0; 4];
-        let read = self.report.read_exact(&mut code);
-        let _ = nix::sys::wait::waitpid(self.helper, None);
-        match (read, i32::from_le_bytes(code)) {
-            (Err(_), _) => Err(Errno::ECHILD),
-            (Ok(()), 0) => Ok(()),
-            (Ok(()), code) => Err(Errno::from_raw(code)),
-        }
-    }
-}
 
 /// The inner and outer ends of three pipes.
 pub struct Pipes {
@@ -124,7 +104,7 @@ impl LinuxWorld {
         let cgroup_files = if cgroup.is_some() {
             Vec::new()
         } else {
-            self.cgroups.folders(&act.container).iter().map(|f| f.join("cgroup.procs")).collect()
+            self.cgroups.folders(&act.container).iter().map(|f| f.join("tasks")).collect()
         };
         Ok(Plan { flags, join, birth, cgroup, cgroup_files })
     }
@@ -140,7 +120,14 @@ impl LinuxWorld {
     }
 }
 
-/// Runs in the helper: clones the first process, reports its id, moves it into its groups, ends.
+/// Moves this process into control groups, by their files `tasks`: a thread that moves itself spares the kernel
+/// the wait, of ten milliseconds and more, that moving another process takes.
+pub fn join_groups(files: &[PathBuf]) -> SysResult<()> {
+    files.iter().try_for_each(|file| std::fs::write(file, "0").map_err(|e| sys::errno_of(&e)))
+}
+
+/// Runs in the helper: clones the first process, reports its id, ends. The first process reports, too: how
+/// joining its groups went.
 fn help(plan: Plan, streams: [OwnedFd; 3], channel: OwnedFd, report: OwnedFd) -> ! {
     let say = |value: i32| {
         let _ = nix::unistd::write(&report, &value.to_le_bytes());
@@ -165,37 +152,36 @@ fn help(plan: Plan, streams: [OwnedFd; 3], channel: OwnedFd, report: OwnedFd) ->
             for (fd, stream) in streams.iter().zip(0..) {
                 let _ = sys::dup_onto(fd, stream);
             }
+            let joined = join_groups(&plan.cgroup_files);
+            say(joined.map_or_else(|e| -(e as i32), |()| 0));
             init::run(channel, plan.birth)
         }
         Ok(pid) => {
-            // The other end of the socket must be the first process's alone.
-            drop((channel, streams));
             say(pid);
-            let joined = plan.cgroup_files.iter().try_for_each(|file| std::fs::write(file, pid.to_string()));
-            say(joined.map_or_else(|e| e.raw_os_error().unwrap_or(libc::EIO), |()| 0));
             leave(0)
         }
     }
 }
 
-/// Starts the helper; gives the first process's id as soon as that exists.
-fn launch(plan: Plan, streams: [OwnedFd; 3], channel: OwnedFd) -> SysResult<(i32, Joining)> {
+/// Starts the helper; gives the first process's id once that is in its groups.
+fn launch(plan: Plan, streams: [OwnedFd; 3], channel: OwnedFd) -> SysResult<i32> {
     let (report, theirs) = pipe2(OFlag::O_CLOEXEC)?;
     // SAFETY: the child only does what `help` does, and the C library's fork keeps its locks usable there.
     match unsafe { fork() }? {
         ForkResult::Child => never_return(move || help(plan, streams, channel, theirs)),
         ForkResult::Parent { child } => {
-            drop(theirs);
-            let mut joining = Joining { report: File::from(report), helper: child };
-            let mut answer = [0; 4];
-            let read = joining.report.read_exact(&mut answer);
-            match (read, i32::from_le_bytes(answer)) {
-                (Ok(()), pid) if pid > 0 => Ok((pid, joining)),
-                (read, code) => {
-                    let _ = nix::sys::wait::waitpid(child, None);
-                    Err(if read.is_ok() { Errno::from_raw(-code) } else { Errno::ECHILD })
-                }
-            }
+            drop((theirs, channel, streams));
+            let mut report = File::from(report);
+            let mut hear = || -> SysResult<i32> {
+                let mut answer = [0; 4];
+                report.read_exact(&mut answer).map_err(|_| Errno::ECHILD)?;
+                let value = i32::from_le_bytes(answer);
+                if value < 0 { Err(Errno::from_raw(-value)) } else { Ok(value) }
+            };
+            // Two reports, one of which is 0; which of the two processes is faster is open.
+            let heard = hear().and_then(|one| hear().map(|other| one.max(other)));
+            let _ = nix::sys::wait::waitpid(child, None);
+            heard
         }
     }
 }
@@ -210,11 +196,10 @@ impl Performs<CloneInit> for LinuxWorld {
         let log = self.log_sink(&id, act.stdio.log)?;
         let pipes = make_pipes(act.stdio.stdin && !act.stdio.tty).or_fault(what.clone())?;
         let (ours, theirs) = wire::pair().or_fault(what.clone())?;
-        let (pid, joining) = launch(plan, pipes.inner, theirs).or_fault(what.clone())?;
+        let pid = launch(plan, pipes.inner, theirs).or_fault(what.clone())?;
         let hub = Hub::new(act.stdio.clone(), false);
         let running = Rc::new(Running::new(pid, hub.clone(), own_cgroup).or_fault(what.clone())?);
         *running.channel.borrow_mut() = Some(wire::Channel::from(ours));
-        *running.joined.borrow_mut() = Some(joining);
         if act.stdio.tty {
             // Its terminal is opened inside, in a while.
             self.waiting_logs.borrow_mut().extend(log.map(|log| (id.clone(), log)));
