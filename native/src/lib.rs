@@ -9,6 +9,7 @@
 mod client;
 mod explain;
 mod lesson;
+mod remote;
 mod seal;
 mod sim;
 mod supervise;
@@ -32,6 +33,8 @@ use world::places::Places;
 struct Own {
     explain: bool,
     step: bool,
+    /// The context through which another machine's client has called this program.
+    via: Option<String>,
 }
 
 /// The program: parses its words, runs the command, ends with its exit status.
@@ -47,7 +50,7 @@ pub fn main() {
         _ => {}
     }
     let (own, words) = own_flags(words);
-    let call = match cli::parse(&words) {
+    let mut call = match cli::parse(&words) {
         Ok(call) => call,
         Err(usage) => {
             if usage.stream == Stream::Err {
@@ -58,6 +61,17 @@ pub fn main() {
             exit(usage.status);
         }
     };
+    match &own.via {
+        // It is this machine's engine that is meant; the context's name is shown.
+        Some(name) => drop(call.global.flags.insert("context".into(), vec![name.clone()])),
+        None => {
+            let flags = [("--explain", own.explain), ("--step", own.step)];
+            let passed: Vec<&str> = flags.iter().filter(|(_, given)| *given).map(|(flag, _)| *flag).collect();
+            if let remote::Place::Over(status) = remote::send(&call, &passed, &words) {
+                exit(status);
+            }
+        }
+    }
     exit(run(&own, &call, &words.join(" ")));
 }
 
@@ -66,10 +80,12 @@ fn own_flags(words: Vec<String>) -> (Own, Vec<String>) {
     let mut own = Own::default();
     let mut rest = Vec::new();
     let mut before_command = true;
-    for word in words {
+    let mut words = words.into_iter();
+    while let Some(word) = words.next() {
         match word.as_str() {
             "--explain" if before_command => own.explain = true,
             "--step" if before_command => own.step = true,
+            remote::VIA if before_command => own.via = words.next(),
             _ => {
                 before_command &= word.starts_with('-');
                 rest.push(word);

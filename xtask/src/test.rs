@@ -46,6 +46,8 @@ fn set_up() -> Result<(), String> {
         ("busybox", "busybox-static"),
         ("ip", "iproute2"),
         ("nft", "nftables"),
+        ("ssh", "openssh-client"),
+        ("dropbear", "dropbear-bin"),
         ("qemu-system-x86_64", "qemu-system-x86"),
     ];
     if tools::root().join("../shared/fidelity").is_dir() {
