@@ -402,8 +402,8 @@ fn two_containers_talk_over_a_bridge() {
             .act(CreateBridge {
                 network: "net".into(),
                 bridge: bridge.clone(),
-                gateway: [172, 31, 251, 1].into(),
-                prefix: 24,
+                addresses: vec![([172, 31, 251, 1].into(), 24)],
+                masquerade: true,
                 internal: true,
                 mtu: 1500,
             })
@@ -411,8 +411,12 @@ fn two_containers_talk_over_a_bridge() {
         made.unwrap();
         m.prepare(false, false).await.unwrap();
         let (host, peer) = (LinkName("ctesth".into()), LinkName("ctestp".into()));
-        m.act(AddVethPair { container: m.id.clone(), host: host.clone(), peer: peer.clone() }).await.unwrap();
-        m.act(AttachToBridge { network: "net".into(), link: host.clone(), bridge: bridge.clone() }).await.unwrap();
+        m.act(AddVethPair { container: m.id.clone(), host: host.clone(), peer: peer.clone(), mtu: 1500 })
+            .await
+            .unwrap();
+        m.act(AttachToBridge { network: "net".into(), link: host.clone(), bridge: bridge.clone(), isolated: false })
+            .await
+            .unwrap();
         m.act(MoveLink { container: m.id.clone(), link: peer, name: "eth0".into() }).await.unwrap();
         let address = AddAddress {
             container: m.id.clone(),

@@ -22,7 +22,7 @@ pub(super) fn render(definition: &Definition, path: &str) -> String {
     if !definition.aliases.is_empty() {
         text += &format!("\nAliases:\n  {}\n", definition.aliases);
     }
-    let flags: Vec<&Flag> = definition.flags.iter().collect();
+    let (own, flags): (Vec<&Flag>, Vec<&Flag>) = definition.flags.iter().partition(|flag| flag.own);
     let root = definition.name == "docker";
     // The plugins and most commands list their options first; the root and its kind list commands first.
     let options = |title: &str| match flags.is_empty() {
@@ -37,6 +37,9 @@ pub(super) fn render(definition: &Definition, path: &str) -> String {
         if definition.group {
             text += &group_sections(&shown);
         }
+    }
+    if !own.is_empty() {
+        text += &format!("\nOptions that Docker does not have:\n{}", flag_lines(&own));
     }
     if definition.group {
         text += &format!("\nRun '{shown} COMMAND --help' for more information on a command.\n");

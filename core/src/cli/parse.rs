@@ -130,7 +130,7 @@ fn clap_command(definition: &Definition, stop: bool) -> Command {
     }
     if long_help {
         let short = short_h.then_some('h');
-        let help = Flag { short, long: "help", kind: "", default: None, help: "Print usage" };
+        let help = Flag { short, long: "help", kind: "", default: None, help: "Print usage", own: false };
         command = command.arg(clap_flag(definition.name, &help));
     }
     command.arg(Arg::new(WORDS).num_args(0..).action(ArgAction::Append).trailing_var_arg(stop))

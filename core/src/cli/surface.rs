@@ -14,6 +14,8 @@ pub(super) struct Flag {
     pub kind: &'static str,
     pub default: Option<&'static str>,
     pub help: &'static str,
+    /// Docker does not have it: its line begins with a plus sign, and help shows it apart.
+    pub own: bool,
 }
 
 impl Flag {
@@ -165,6 +167,7 @@ fn read(name: &'static str, paths: &'static str, body: &'static str) -> Definiti
 
 /// `-m, --memory bytes (default 0) | Memory limit`.
 fn read_flag(line: &'static str) -> Option<Flag> {
+    let (own, line) = line.strip_prefix("+ ").map_or((false, line), |rest| (true, rest));
     let (head, help) = line.split_once(" |")?;
     let head = head.trim();
     let (short, rest) = match head.strip_prefix("--") {
@@ -176,7 +179,7 @@ fn read_flag(line: &'static str) -> Option<Flag> {
         None => (rest, None),
     };
     let (long, kind) = rest.split_once(' ').unwrap_or((rest, ""));
-    Some(Flag { short, long, kind, default, help: help.strip_prefix(' ').unwrap_or(help) })
+    Some(Flag { short, long, kind, default, help: help.strip_prefix(' ').unwrap_or(help), own })
 }
 
 #[cfg(test)]

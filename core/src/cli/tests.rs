@@ -265,6 +265,7 @@ fn sample(flag: &surface::Flag) -> &'static str {
         (_, "device-read-bps" | "device-write-bps" | "device-read-iops" | "device-write-iops") => "/dev/sda:1000",
         (_, "dns-search") => "example.com",
         (_, "blkio-weight-device") => "/dev/sda:200",
+        ("rate", _) => "10mbit",
         _ => "a=b",
     }
 }

@@ -2,6 +2,7 @@
 
 use super::surface::Flag;
 use crate::container::spec::{self, csv, csv_strict};
+use crate::network::Rate;
 
 type Checked = Result<String, String>;
 
@@ -27,6 +28,7 @@ pub(super) fn check(flag: &Flag, compose: bool, value: &str) -> Checked {
         "ulimit" => spec::parse_ulimit(value).map(|_| value.to_string()),
         "mount" => mount(value).map(same),
         "network" => network(value).map(same),
+        "rate" => Rate::parse(value).map(|_| value.to_string()),
         "gpu-request" => gpus(value).map(same),
         "list" if !compose => list(flag.long, value).map(same),
         "map" if flag.long == "sysctl" => sysctl(value).map(same),

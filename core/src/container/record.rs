@@ -4,11 +4,12 @@
 use crate::container::spec::MountSpec;
 use crate::image::{Healthcheck, ImageConfig};
 use crate::name::Digest;
+use crate::network::Rate;
 use crate::world::acts::{LinkName, Protocol, SnapshotKey};
 use crate::world::{Kind, Record};
 use cutaway_userland::sorted::Map as BTreeMap;
 use serde::{Deserialize, Serialize};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 /// A container, from `create` to `rm`. Times are since the epoch.
@@ -169,6 +170,9 @@ pub struct Resources {
     pub oom_kill_disable: bool,
     pub pids_limit: Option<i64>,
     pub ulimits: Vec<Ulimit>,
+    /// `--network-rate`, which Docker does not have.
+    #[serde(default)]
+    pub network_rate: Option<Rate>,
 }
 
 /// A device's path and its weight or rate.
@@ -305,14 +309,23 @@ pub struct HealthProbe {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
     pub network_id: String,
-    /// Empty while it does not run, as are the four below.
+    /// Empty while it does not run, as are the seven below.
     pub endpoint_id: String,
     pub address: Option<Ipv4Addr>,
     pub prefix: u8,
     pub gateway: Option<Ipv4Addr>,
     pub mac: Option<[u8; 6]>,
-    /// What `--ip` asked for.
+    /// The same of IPv6.
+    #[serde(default)]
+    pub address6: Option<Ipv6Addr>,
+    #[serde(default)]
+    pub prefix6: u8,
+    #[serde(default)]
+    pub gateway6: Option<Ipv6Addr>,
+    /// What `--ip` asked for, and `--ip6`.
     pub fixed_address: Option<Ipv4Addr>,
+    #[serde(default)]
+    pub fixed_address6: Option<Ipv6Addr>,
     pub fixed_mac: Option<[u8; 6]>,
     pub aliases: Vec<String>,
     pub links: Vec<String>,
@@ -321,6 +334,20 @@ pub struct Endpoint {
     /// The cable's end on the host, and its name in the container, as `eth0`.
     pub host_link: Option<LinkName>,
     pub interface: String,
+}
+
+impl Endpoint {
+    /// Its addresses with the lengths of their prefixes, IPv4 first.
+    pub fn addresses(&self) -> Vec<(IpAddr, u8)> {
+        let four = self.address.map(|a| (IpAddr::V4(a), self.prefix));
+        let six = self.address6.map(|a| (IpAddr::V6(a), self.prefix6));
+        four.into_iter().chain(six).collect()
+    }
+
+    /// Its gateways, IPv4 first.
+    pub fn gateways(&self) -> Vec<IpAddr> {
+        self.gateway.map(IpAddr::V4).into_iter().chain(self.gateway6.map(IpAddr::V6)).collect()
+    }
 }
 
 /// A published port as it is in force.

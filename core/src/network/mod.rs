@@ -1,9 +1,12 @@
-//! Networks: their records and the choice of addresses.
+//! Networks: their records, the choice of addresses, rates, and what name servers say.
 
 mod allocate;
+pub mod dns;
+mod rate;
 mod record;
 pub mod subnet;
 
-pub use allocate::{Refusal, free_subnet};
-pub use record::{NetworkDriver, NetworkRecord};
+pub use allocate::{Refusal, free_subnet, local_subnet};
+pub use rate::Rate;
+pub use record::{NetworkDriver, NetworkRecord, Pool};
 pub use subnet::Subnet;

@@ -56,6 +56,6 @@ world_of! {
     CreateVolume SeedVolume RemoveVolume MakeHostDirectory
     CreateCgroup WriteLimit Freeze RemoveCgroup
     CloneInit Setup Exec ExecIn DeliverSignal ReleaseContainer
-    CreateBridge RemoveBridge AddVethPair AttachToBridge MoveLink AddAddress AddRoute RemoveLink
+    CreateBridge RemoveBridge AddVethPair AttachToBridge MoveLink AddAddress AddRoute RemoveLink ShapeTraffic
     PublishPort UnpublishPort ServeNames WriteNetworkFiles
 }

@@ -100,6 +100,8 @@ pub struct HostFacts {
     pub root: String,
     /// `cutaway` on Linux, `simulated` in the simulator: for `docker info` only.
     pub runtime: String,
+    /// The default network's bridge on this machine. On Linux not Docker's name: both engines may be there.
+    pub default_bridge: String,
 }
 
 /// The questions. Containers are named by their full id.
@@ -112,6 +114,10 @@ pub trait Queries {
     /// Runs `work` beside the command, and after it where the command ends first: what supervises a container.
     fn spawn(&self, work: LocalFut<()>);
     fn host(&self) -> HostFacts;
+    /// Subnets that the machine reaches by itself, without our networks: new ones must not hide them.
+    fn host_subnets(&self) -> Vec<crate::network::Subnet> {
+        Vec::new()
+    }
 
     fn has_blob(&self, digest: &Digest) -> bool;
     fn blob_size(&self, digest: &Digest) -> Option<u64>;

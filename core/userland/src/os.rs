@@ -7,7 +7,7 @@
 
 use crate::errno::Errno;
 use std::future::Future;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -340,11 +340,11 @@ pub struct Interface {
 /// One line of the routing table: to a network, through a gateway, or straight out of a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    pub destination: Ipv4Addr,
+    pub destination: IpAddr,
     pub prefix: u8,
-    pub gateway: Option<Ipv4Addr>,
+    pub gateway: Option<IpAddr>,
     pub device: String,
-    pub source: Option<Ipv4Addr>,
+    pub source: Option<IpAddr>,
 }
 
 /// Flags of `mount`.

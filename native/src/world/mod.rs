@@ -18,6 +18,7 @@ use container::Running;
 use container::log::LogReader;
 use container::streams::Sink;
 use cutaway_core::world::Fault;
+use cutaway_core::world::acts::PublishPort;
 use network::netlink::Netlink;
 use network::publish::PortKey;
 use places::Places;
@@ -51,6 +52,10 @@ pub struct Machine {
     pub(crate) log_reader: LogReader,
     pub(crate) links: RefCell<Option<Netlink>>,
     pub(crate) ports: RefCell<BTreeMap<PortKey, JoinHandle<()>>>,
+    /// Ports that the kernel leads, by container.
+    pub(crate) led: RefCell<BTreeMap<String, Vec<PublishPort>>>,
+    /// Whether the person was told that there is no packet filter.
+    pub(crate) told: Cell<bool>,
     pub(crate) changes: queries::Changes,
     /// Whether set-ups go on before each is answered: where nobody watches single steps.
     pub(crate) hurries: Cell<bool>,
@@ -78,6 +83,8 @@ impl LinuxWorld {
             log_reader: LogReader::default(),
             links: RefCell::new(None),
             ports: RefCell::default(),
+            led: RefCell::default(),
+            told: Cell::new(false),
             changes: queries::Changes::default(),
             hurries: Cell::new(false),
             background: RefCell::default(),

@@ -4,6 +4,7 @@ use super::container::{state, streams};
 use super::{LinuxWorld, clock};
 use crate::sys::{self, OrFault, io_fault};
 use cutaway_core::name::{ChainId, Digest};
+use cutaway_core::network::Subnet;
 use cutaway_core::world::acts::{CgroupLimit, DeviceNode, ExecId, SnapshotKey};
 use cutaway_core::world::{
     Change, Console, Exit, Fault, HostFacts, Kind, LocalFut, LogLine, ProcessRow, Queries, Usage,
@@ -149,7 +150,12 @@ impl Queries for LinuxWorld {
             rootless: self.store.rootless,
             root: self.store.root.display().to_string(),
             runtime: "cutaway".into(),
+            default_bridge: "cutaway0".into(),
         }
+    }
+
+    fn host_subnets(&self) -> Vec<Subnet> {
+        self.subnets_of_host()
     }
 
     fn has_blob(&self, digest: &Digest) -> bool {

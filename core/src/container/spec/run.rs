@@ -6,6 +6,7 @@ use super::*;
 use crate::cli::Args;
 use crate::container::{ContainerConfig, HostConfig, LogConfig, MountPoint, Resources, RestartPolicy, defaults};
 use crate::image::{Healthcheck, ImageConfig};
+use crate::network::Rate;
 use cutaway_userland::sorted::Arrange;
 use cutaway_userland::sorted::{Map as BTreeMap, Set as BTreeSet};
 use std::time::Duration;
@@ -356,6 +357,7 @@ fn resources(args: &Args, memory_swappiness: Option<i64>) -> Result<Resources, S
         oom_kill_disable: args.flag("oom-kill-disable"),
         pids_limit: args.number("pids-limit"),
         ulimits,
+        network_rate: args.value("network-rate").map_or(Ok(None), Rate::parse).map_err(SpecError::Client)?,
     })
 }
 

@@ -9,10 +9,9 @@ use crate::compose::{self, text};
 use crate::container::spec::parse_duration;
 use crate::container::{HealthStatus, MountKind, Status};
 use crate::engine::image::{self, PullPolicy};
-use crate::engine::network::{self, NetworkSpec, lookup};
+use crate::engine::network::{self, NetworkSpec, PoolSpec, lookup};
 use crate::engine::{Error, Result, volume};
 use crate::image::ImageRecord;
-use crate::network::Subnet;
 use crate::volume::VolumeRecord;
 use crate::world::World;
 use cutaway_userland::sorted::Map as BTreeMap;
@@ -121,22 +120,24 @@ impl<W: World> App<'_, W> {
                 continue;
             }
             self.progress("Network", &name, "Creating").await;
-            let first = item.get("ipam").and_then(|i| i.get("config")).and_then(|c| c.get(0));
-            let address = |field: &str| first.and_then(|c| c.get(field)).map(text);
+            let listed = item.get("ipam").and_then(|i| i.get("config")).and_then(Value::as_array);
             let on = |field: &str| item.get(field) == Some(&Value::Bool(true));
-            let subnet = |field: &str| -> Result<Option<Subnet>> {
-                let Some(word) = address(field) else { return Ok(None) };
-                let bad = || Error::Client(format!("invalid CIDR address: {word}"));
-                Subnet::parse(&word).map(Some).ok_or_else(bad)
+            let pool = |entry: &Value| {
+                let word = |field: &str| entry.get(field).map(text).unwrap_or_default();
+                PoolSpec {
+                    subnet: word("subnet"),
+                    range: word("ip_range"),
+                    gateway: word("gateway"),
+                    aux_addresses: pairs(entry.get("aux_addresses")),
+                }
             };
             let spec = NetworkSpec {
                 name: name.clone(),
                 driver: item.get("driver").map(text).unwrap_or_default(),
-                subnet: subnet("subnet")?,
-                ip_range: subnet("ip_range")?,
-                gateway: address("gateway").and_then(|g| g.parse().ok()),
+                pools: listed.into_iter().flatten().map(pool).filter(|p| !p.subnet.is_empty()).collect(),
                 internal: on("internal"),
                 attachable: on("attachable"),
+                ipv4: item.get("enable_ipv4") != Some(&Value::Bool(false)),
                 ipv6: on("enable_ipv6"),
                 options: pairs(item.get("driver_opts")),
                 labels: self.own_labels("network", key, item),

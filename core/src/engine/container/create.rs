@@ -264,11 +264,16 @@ pub(super) fn endpoint(request: &NetworkRequest, network: &str) -> Result<Endpoi
         "" => None,
         text => Some(text.parse().map_err(|_| wrong(format!("invalid IPv4 address: {text}")))?),
     };
-    if fixed_address.is_some() && !NetworkMode::parse(network).is_user_defined() {
+    let fixed_address6 = match request.ip6.as_str() {
+        "" => None,
+        text => Some(text.parse().map_err(|_| wrong(format!("invalid IPv6 address: {text}")))?),
+    };
+    if (fixed_address.is_some() || fixed_address6.is_some()) && !NetworkMode::parse(network).is_user_defined() {
         return Err(wrong("user specified IP address is supported on user defined networks only".into()));
     }
     Ok(Endpoint {
         fixed_address,
+        fixed_address6,
         fixed_mac: parse_mac(&request.mac),
         aliases: request.aliases.clone(),
         links: request.links.iter().map(|l| if l.contains(':') { l.clone() } else { format!("{l}:{l}") }).collect(),

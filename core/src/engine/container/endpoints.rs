@@ -5,23 +5,18 @@ use super::create::endpoint;
 use super::{change, files, find_by_id};
 use crate::container::spec::{NetworkMode, NetworkRequest, parse_port};
 use crate::container::{ContainerRecord, Endpoint, PortBinding};
-use crate::engine::network::{allocate_address, ensure_bridge, find, release_address};
+use crate::engine::network::{allocate_addresses, ensure_bridge, find, release_addresses, v4, v6};
 use crate::engine::system::publish;
 use crate::engine::{Ctx, Error, Result};
-use crate::network::{NetworkDriver, NetworkRecord};
+use crate::name::Digest;
+use crate::network::{NetworkDriver, NetworkRecord, Rate};
 use crate::world::acts::*;
 use crate::world::{Fault, World};
 use cutaway_userland::Errno;
 use cutaway_userland::sorted::Arrange;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-fn hex<const N: usize, W: World>(ctx: &Ctx<W>) -> String {
-    let mut bytes = [0; N];
-    ctx.world().random(&mut bytes);
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-/// Looks up the container's networks and takes an address in each.
+/// Looks up the container's networks and takes addresses in each.
 pub(super) async fn reserve<W: World>(ctx: &Ctx<W>, record: &mut ContainerRecord) -> Result<Vec<NetworkRecord>> {
     let mut networks = Vec::new();
     let first = NetworkMode::parse(&record.host.network_mode);
@@ -35,49 +30,89 @@ pub(super) async fn reserve<W: World>(ctx: &Ctx<W>, record: &mut ContainerRecord
         {
             record.endpoints.insert(network.name.clone(), endpoint);
         }
-        lease(ctx, record, &network)?;
+        prepare(ctx, record, &network);
         networks.push(network);
+    }
+    for network in &networks {
+        lease(ctx, record, network)?;
     }
     Ok(networks)
 }
 
-fn lease<W: World>(ctx: &Ctx<W>, record: &mut ContainerRecord, network: &NetworkRecord) -> Result<()> {
+/// Fills in all of an endpoint that needs nobody else: its ids, its hardware address, its interface's name.
+fn prepare<W: World>(ctx: &Ctx<W>, record: &mut ContainerRecord, network: &NetworkRecord) {
     let used: Vec<String> = record.endpoints.values().map(|e| e.interface.clone()).collect();
-    let Some(endpoint) = record.endpoints.get_mut(&network.name) else { return Ok(()) };
+    let Some(endpoint) = record.endpoints.get_mut(&network.name) else { return };
     endpoint.network_id = network.id.clone();
     endpoint.endpoint_id = ctx.new_id();
     if network.driver != NetworkDriver::Bridge {
-        return Ok(());
+        return;
     }
-    endpoint.address = allocate_address(ctx, &network.id, &record.id, endpoint.fixed_address)?;
-    endpoint.prefix = network.subnet.map_or(0, |s| s.prefix);
-    endpoint.gateway = network.gateway;
     let mut mac = [0; 6];
     ctx.world().random(&mut mac);
     mac[0] = mac[0] & 0xfc | 0x02;
     endpoint.mac = Some(endpoint.fixed_mac.unwrap_or(mac));
     endpoint.interface = (0..).map(|n| format!("eth{n}")).find(|n| !used.contains(n)).unwrap_or_default();
+}
+
+fn lease<W: World>(ctx: &Ctx<W>, record: &mut ContainerRecord, network: &NetworkRecord) -> Result<()> {
+    let Some(endpoint) = record.endpoints.get_mut(&network.name) else { return Ok(()) };
+    if network.driver != NetworkDriver::Bridge {
+        return Ok(());
+    }
+    let wanted = (endpoint.fixed_address, endpoint.fixed_address6);
+    (endpoint.address, endpoint.address6) = allocate_addresses(ctx, &network.id, &record.id, wanted)?;
+    if let Some(pool) = network.ipv4() {
+        endpoint.prefix = pool.subnet.prefix;
+        endpoint.gateway = v4(pool.gateway);
+    }
+    if let Some(pool) = network.ipv6() {
+        endpoint.prefix6 = pool.subnet.prefix;
+        endpoint.gateway6 = v6(pool.gateway);
+    }
     Ok(())
+}
+
+/// The names of a cable's two ends on the host. They follow from the ids of container and network, so that they are
+/// known also where whoever laid the cable was killed before it could say so.
+fn cable(container: &str, network: &str) -> (LinkName, LinkName) {
+    let digits = Digest::of(format!("{container} {network}").as_bytes()).hex();
+    (LinkName(format!("veth{}", &digits[..7])), LinkName(format!("veth{}", &digits[7..14])))
+}
+
+/// Takes back what somebody who was killed had a network give to a container (by id): its addresses, and the cable,
+/// which was laid after they were given.
+pub(super) async fn take_back<W: World>(ctx: &Ctx<W>, network: &NetworkRecord, container: &str) -> Result<()> {
+    if !network.leases.values().any(|holder| holder == container) {
+        return Ok(());
+    }
+    let (link, _) = cable(container, &network.id);
+    let act = RemoveLink { link, container: container.to_string(), name: String::new() };
+    ctx.act("Whoever laid this cable was killed before it was of use", act).await?;
+    release_addresses(ctx, &network.id, container)
 }
 
 /// Connects the running container to a bridge by a virtual cable.
 pub(super) async fn plug<W: World>(ctx: &Ctx<W>, record: &mut ContainerRecord, network: &NetworkRecord) -> Result<()> {
     note(ctx, record, network, "connect");
-    let id = record.id.clone();
+    let (id, rate) = (record.id.clone(), record.host.resources.network_rate);
     let Some(endpoint) = record.endpoints.get_mut(&network.name) else { return Ok(()) };
-    let (Some(address), Some(mac)) = (endpoint.address, endpoint.mac) else { return Ok(()) };
+    let (addresses, Some(mac)) = (endpoint.addresses(), endpoint.mac) else { return Ok(()) };
+    if addresses.is_empty() {
+        return Ok(());
+    }
     ensure_bridge(ctx, network).await?;
-    let host = LinkName(format!("veth{}", &hex::<4, W>(ctx)[..7]));
-    let peer = LinkName(format!("veth{}", &hex::<4, W>(ctx)[..7]));
+    let (host, peer) = cable(&id, &network.id);
     ctx.act(
         "A network namespace starts without a way out: a cable leads from the container to the host",
-        AddVethPair { container: id.clone(), host: host.clone(), peer: peer.clone() },
+        AddVethPair { container: id.clone(), host: host.clone(), peer: peer.clone(), mtu: network.mtu },
     )
     .await?;
     endpoint.host_link = Some(host.clone());
+    let isolated = !network.connects_containers();
     ctx.act(
         "One end stays on the host and joins the others of this network at the bridge",
-        AttachToBridge { network: network.id.clone(), link: host, bridge: network.bridge.clone() },
+        AttachToBridge { network: network.id.clone(), link: host.clone(), bridge: network.bridge.clone(), isolated },
     )
     .await?;
     let name = endpoint.interface.clone();
@@ -86,11 +121,27 @@ pub(super) async fn plug<W: World>(ctx: &Ctx<W>, record: &mut ContainerRecord, n
         MoveLink { container: id.clone(), link: peer, name: name.clone() },
     )
     .await?;
-    ctx.act(
-        "Nobody can send anything to an interface that has no address",
-        AddAddress { container: id, name, address, prefix: endpoint.prefix, mac },
-    )
-    .await?;
+    for (address, prefix) in addresses {
+        ctx.act(
+            "Nobody can send anything to an interface that has no address",
+            AddAddress { container: id.clone(), name: name.clone(), address, prefix, mac },
+        )
+        .await?;
+    }
+    if rate.is_some() {
+        let act = ShapeTraffic { container: id, link: host, name, rate };
+        ctx.act("However much it sends and receives, it leaves the wire to others", act).await?;
+    }
+    Ok(())
+}
+
+/// `docker update --network-rate`: shapes the cables that the container has.
+pub(super) async fn shape<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, rate: Option<Rate>) -> Result<()> {
+    for endpoint in record.endpoints.values() {
+        let Some(link) = endpoint.host_link.clone() else { continue };
+        let act = ShapeTraffic { container: record.id.clone(), link, name: endpoint.interface.clone(), rate };
+        ctx.act("However much it sends and receives, it leaves the wire to others", act).await?;
+    }
     Ok(())
 }
 
@@ -101,27 +152,47 @@ pub(super) async fn plug_step<W: World>(ctx: &Ctx<W>, record: &mut ContainerReco
     for network in &networks {
         plug(ctx, record, network).await?;
     }
-    if let Some(gateway) = gateway(record, &networks) {
-        let act = AddRoute { container: record.id.clone(), gateway };
-        ctx.act("The step may fetch what it needs from outside", act).await?;
+    route(ctx, record, &networks, &[], "The step may fetch what it needs from outside").await
+}
+
+/// Leads what is not on the container's own networks to its gateways, where they are others than before.
+pub(super) async fn route<W: World>(
+    ctx: &Ctx<W>,
+    record: &ContainerRecord,
+    networks: &[NetworkRecord],
+    before: &[IpAddr],
+    why: &str,
+) -> Result<()> {
+    for gateway in gateways(record, networks).into_iter().filter(|g| !before.contains(g)) {
+        ctx.act(why, AddRoute { container: record.id.clone(), gateway }).await?;
     }
     Ok(())
 }
 
-/// The endpoint through which the container reaches everything else: the highest gateway priority, then the
-/// first by name, internal networks left out.
-pub(super) fn gateway(record: &ContainerRecord, networks: &[NetworkRecord]) -> Option<Ipv4Addr> {
-    let mut ways: Vec<(i64, &str, Ipv4Addr)> = networks
-        .iter()
-        .filter(|n| !n.internal)
-        .filter_map(|n| {
-            let endpoint = record.endpoints.get(&n.name)?;
-            endpoint.address?;
-            Some((-endpoint.gw_priority, n.name.as_str(), endpoint.gateway?))
-        })
-        .collect();
-    ways.arrange();
-    ways.first().map(|(_, _, gateway)| *gateway)
+/// The networks that lead out, the one that is tried first before the others: the highest gateway priority, then the
+/// first by name; internal networks lead nowhere.
+fn ways_out<'a>(record: &'a ContainerRecord, networks: &'a [NetworkRecord]) -> Vec<(&'a NetworkRecord, &'a Endpoint)> {
+    let open = networks.iter().filter(|n| !n.internal);
+    let mut ways: Vec<_> = open.filter_map(|n| Some((n, record.endpoints.get(&n.name)?))).collect();
+    ways.retain(|(_, endpoint)| !endpoint.addresses().is_empty());
+    ways.arrange_by_key(|(network, endpoint)| (-endpoint.gw_priority, network.name.clone()));
+    ways
+}
+
+/// The gateways through which the container reaches everything else: one of each version at most.
+pub(super) fn gateways(record: &ContainerRecord, networks: &[NetworkRecord]) -> Vec<IpAddr> {
+    let all: Vec<IpAddr> = ways_out(record, networks).iter().flat_map(|(_, e)| e.gateways()).collect();
+    let of = |ipv6: bool| all.iter().find(|a| a.is_ipv6() == ipv6).copied();
+    of(false).into_iter().chain(of(true)).collect()
+}
+
+/// The records of the networks that a container is in.
+fn networks_of<W: World>(ctx: &Ctx<W>, record: &ContainerRecord) -> Result<Vec<NetworkRecord>> {
+    let mut networks = Vec::new();
+    for endpoint in record.endpoints.values() {
+        networks.extend(ctx.world().get::<NetworkRecord>(&endpoint.network_id)?);
+    }
+    Ok(networks)
 }
 
 /// Pulls the cable of one endpoint and gives its address back; the record's endpoint is left as it was asked for.
@@ -132,7 +203,7 @@ pub(super) async fn unplug<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, nam
         let _ = ctx.act("The container leaves the network, so its cable is not needed", act).await;
     }
     if !endpoint.network_id.is_empty() {
-        let _ = release_address(ctx, &endpoint.network_id, &record.id);
+        let _ = release_addresses(ctx, &endpoint.network_id, &record.id);
         if let Ok(Some(network)) = crate::engine::network::lookup(ctx, &endpoint.network_id) {
             note(ctx, record, &network, "disconnect");
         }
@@ -144,6 +215,7 @@ pub(in crate::engine) fn at_rest(endpoint: &Endpoint) -> Endpoint {
     Endpoint {
         network_id: endpoint.network_id.clone(),
         fixed_address: endpoint.fixed_address,
+        fixed_address6: endpoint.fixed_address6,
         fixed_mac: endpoint.fixed_mac,
         aliases: endpoint.aliases.clone(),
         links: endpoint.links.clone(),
@@ -162,10 +234,15 @@ fn note<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, network: &NetworkRecor
     publish(ctx, "network", action, &network.id, attributes);
 }
 
-/// Publishes the container's ports; those that were are in the record even where a later one fails.
-pub(super) async fn publish_ports<W: World>(ctx: &Ctx<W>, record: &mut ContainerRecord) -> Result<()> {
-    let way_in = record.endpoints.iter().find_map(|(_, e)| Some((e.address?, e.endpoint_id.clone())));
-    let Some((to, endpoint)) = way_in else { return Ok(()) };
+/// Publishes the container's ports on the network that leads out; those that were are in the record even where a later
+/// one fails. A container whose networks are all internal has nothing to publish.
+pub(super) async fn publish_ports<W: World>(
+    ctx: &Ctx<W>,
+    record: &mut ContainerRecord,
+    networks: &[NetworkRecord],
+) -> Result<()> {
+    let Some((network, endpoint)) = ways_out(record, networks).first().copied() else { return Ok(()) };
+    let (binding, endpoint) = (network.host_binding(), endpoint.clone());
     let mut wanted: Vec<(String, String, String)> = Vec::new();
     for (port, bindings) in &record.host.port_bindings {
         wanted.extend(bindings.iter().map(|(ip, host)| (port.clone(), ip.clone(), host.clone())));
@@ -176,21 +253,24 @@ pub(super) async fn publish_ports<W: World>(ctx: &Ctx<W>, record: &mut Container
     }
     for (port, ip, host_port) in wanted {
         let Some((container_port, protocol)) = parse_port(&port) else { continue };
-        let addresses: Vec<IpAddr> = match ip.as_str() {
-            "" => vec![IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)],
-            ip => ip.parse().into_iter().collect(),
+        let addresses: Vec<IpAddr> = match (ip.as_str(), binding) {
+            ("", None) => vec![IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)],
+            ("", Some(address)) => vec![address],
+            (ip, _) => ip.parse().into_iter().collect(),
         };
-        let act = PublishPort {
-            container: record.id.clone(),
-            host: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            host_port: 0,
-            protocol,
-            to,
-            port: container_port,
+        // A caller of IPv6 is led to the container's address of IPv6, if it has one, and the others likewise.
+        let to = |host: &IpAddr| {
+            let own = endpoint.addresses();
+            own.iter().find(|(a, _)| a.is_ipv6() == host.is_ipv6()).or(own.first()).map(|(a, _)| *a)
         };
-        publish_one(ctx, record, &act, &addresses, &host_port)
-            .await
-            .map_err(|(host, port, fault)| Error::Daemon(refusal(ctx, record, &endpoint, host, port, &fault)))?;
+        let acts = addresses.iter().filter_map(|host| {
+            let (container, host_port) = (record.id.clone(), 0);
+            Some(PublishPort { container, host: *host, host_port, protocol, to: to(host)?, port: container_port })
+        });
+        let acts: Vec<PublishPort> = acts.collect();
+        publish_one(ctx, record, &acts, &host_port).await.map_err(|(host, port, fault)| {
+            Error::Daemon(refusal(ctx, record, &endpoint.endpoint_id, host, port, &fault))
+        })?;
     }
     Ok(())
 }
@@ -199,8 +279,7 @@ pub(super) async fn publish_ports<W: World>(ctx: &Ctx<W>, record: &mut Container
 async fn publish_one<W: World>(
     ctx: &Ctx<W>,
     record: &mut ContainerRecord,
-    act: &PublishPort,
-    addresses: &[IpAddr],
+    acts: &[PublishPort],
     range: &str,
 ) -> std::result::Result<(), (IpAddr, u16, Fault)> {
     let (from, to) = range.split_once('-').unwrap_or((range, range));
@@ -210,22 +289,22 @@ async fn publish_one<W: World>(
         let before = record.ports.len();
         let mut host_port = candidate;
         let mut failed = None;
-        for host in addresses {
-            let act = PublishPort { host: *host, host_port, ..act.clone() };
+        for act in acts {
+            let (act, host) = (PublishPort { host_port, ..act.clone() }, act.host);
             match ctx.act("From outside, only the host can be reached: it passes this port on", act.clone()).await {
                 Ok(port) => {
                     host_port = port;
                     record.ports.push(PortBinding {
                         container_port: act.port,
                         protocol: act.protocol,
-                        host: *host,
+                        host,
                         host_port,
                     });
                 }
                 // A host without version 6 has nothing to publish there.
-                Err(fault) if host.is_ipv6() && addresses.len() > 1 && no_such_family(&fault) => {}
+                Err(fault) if host.is_ipv6() && acts.len() > 1 && no_such_family(&fault) => {}
                 Err(fault) => {
-                    failed = Some((*host, host_port, fault));
+                    failed = Some((host, host_port, fault));
                     break;
                 }
             }
@@ -308,15 +387,23 @@ pub async fn connect<W: World>(
     let mut record = find_by_id(ctx, &record.id)?;
     let mut place = endpoint(request, &network.name)?;
     place.network_id = network.id.clone();
+    let before = gateways(&record, &networks_of(ctx, &record)?);
     record.endpoints.insert(network.name.clone(), place);
     if record.is_running() {
         let had_names =
             record.endpoints.keys().filter(|n| **n != network.name).any(|n| NetworkMode::parse(n).is_user_defined());
-        lease(ctx, &mut record, network)?;
-        if let Err(error) = plug(ctx, &mut record, network).await {
+        prepare(ctx, &mut record, network);
+        ctx.world().undertake(&record.id)?;
+        let plugged = match lease(ctx, &mut record, network) {
+            Ok(()) => plug(ctx, &mut record, network).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = plugged {
             unplug(ctx, &record, &network.name).await;
+            ctx.world().completed(&record.id);
             return Err(error);
         }
+        route(ctx, &record, &networks_of(ctx, &record)?, &before, "Another network leads out from now on").await?;
         if !had_names && files::has_names(&record) {
             ctx.act(
                 "On networks of one's own, containers find each other by name",
@@ -328,6 +415,7 @@ pub async fn connect<W: World>(
     }
     let added = record.endpoints.remove(&network.name);
     change(ctx, &record.id, |r| r.endpoints.extend(added.map(|e| (network.name.clone(), e))))?;
+    ctx.world().completed(&record.id);
     Ok(())
 }
 
@@ -344,6 +432,7 @@ pub async fn disconnect<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, networ
     if !record.endpoints.contains_key(&network.name) {
         return Err(Error::Daemon(format!("container {} is not connected to network {}", record.id, network.name)));
     }
+    let before = gateways(record, &networks_of(ctx, record)?);
     if record.is_running() {
         unplug(ctx, record, &network.name).await;
     }
@@ -351,6 +440,7 @@ pub async fn disconnect<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, networ
         r.endpoints.remove(&network.name);
     })?;
     if let Some(record) = changed.filter(|r| r.is_running()) {
+        route(ctx, &record, &networks_of(ctx, &record)?, &before, "Another network leads out from now on").await?;
         rewrite_files(ctx, &record).await?;
     }
     Ok(())

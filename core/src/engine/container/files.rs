@@ -1,9 +1,11 @@
 //! The files that tell a container about its network: /etc/hosts and /etc/resolv.conf. Source of the forms:
 //! moby, libnetwork/etchosts and libnetwork/internal/resolvconf.
 
-use crate::container::ContainerRecord;
 use crate::container::spec::NetworkMode;
+use crate::container::{ContainerRecord, Endpoint};
 use crate::engine::Ctx;
+use crate::engine::network::lookup;
+use crate::network::NetworkRecord;
 use crate::world::World;
 use crate::world::acts::WriteNetworkFiles;
 use std::fmt::Write;
@@ -35,13 +37,13 @@ pub(super) fn network_files<W: World>(ctx: &Ctx<W>, record: &ContainerRecord) ->
     WriteNetworkFiles {
         container: record.id.clone(),
         hostname: format!("{}\n", record.config.hostname),
-        hosts: hosts_file(record, hosts),
+        hosts: hosts_file(ctx, record, hosts),
         resolv_conf: resolv_conf(record, &host),
     }
 }
 
-fn hosts_file(record: &ContainerRecord, mut text: String) -> String {
-    let gateway = record.endpoints.values().find_map(|e| e.gateway);
+fn hosts_file<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, mut text: String) -> String {
+    let gateway = host_gateway(ctx, record).and_then(|n| Some(n.ipv4()?.gateway));
     for extra in &record.host.extra_hosts {
         let Some((name, address)) = extra.split_once(':') else { continue };
         let address = match (address, gateway) {
@@ -55,12 +57,19 @@ fn hosts_file(record: &ContainerRecord, mut text: String) -> String {
         "" => config.hostname.clone(),
         domain => format!("{0}.{domain} {0}", config.hostname),
     };
-    for endpoint in record.endpoints.values() {
-        if let Some(address) = endpoint.address {
-            let _ = writeln!(text, "{address}\t{name}");
-        }
+    for (address, _) in record.endpoints.values().flat_map(Endpoint::addresses) {
+        let _ = writeln!(text, "{address}\t{name}");
     }
     text
+}
+
+/// The network at whose bridge `--add-host name:host-gateway` finds the host, if it is asked for: the default one.
+pub(super) fn host_gateway<W: World>(ctx: &Ctx<W>, record: &ContainerRecord) -> Option<NetworkRecord> {
+    let wanted = |extra: &String| extra.split_once(':').is_some_and(|(_, address)| address == "host-gateway");
+    if !record.host.extra_hosts.iter().any(wanted) {
+        return None;
+    }
+    lookup(ctx, "bridge").ok().flatten()
 }
 
 /// Made from the host's file and the container's options; on user-defined networks it leads to the embedded

@@ -213,6 +213,10 @@ fn resources(r: &Resources, set: &mut impl FnMut(&str, Value)) {
     set("OomKillDisable", json!(r.oom_kill_disable));
     set("PidsLimit", json!(r.pids_limit));
     set("Ulimits", ulimits.collect());
+    // What Docker does not have is shown only where it was asked for.
+    if let Some(rate) = r.network_rate {
+        set("NetworkRate", json!(rate.0));
+    }
     for key in ["CpuCount", "CpuPercent", "IOMaximumIOps", "IOMaximumBandwidth"] {
         set(key, json!(0));
     }
@@ -359,15 +363,20 @@ fn network_settings(record: &ContainerRecord) -> Value {
         "SecondaryIPAddresses": null,
         "SecondaryIPv6Addresses": null,
         "EndpointID": text(|e| e.endpoint_id.clone()),
-        "Gateway": text(|e| e.gateway.map_or(String::new(), |a| a.to_string())),
-        "GlobalIPv6Address": "",
-        "GlobalIPv6PrefixLen": 0,
-        "IPAddress": text(|e| e.address.map_or(String::new(), |a| a.to_string())),
+        "Gateway": text(|e| shown(e.gateway)),
+        "GlobalIPv6Address": text(|e| shown(e.address6)),
+        "GlobalIPv6PrefixLen": bridge.map_or(0, |e| e.prefix6),
+        "IPAddress": text(|e| shown(e.address)),
         "IPPrefixLen": bridge.map_or(0, |e| e.prefix),
-        "IPv6Gateway": "",
+        "IPv6Gateway": text(|e| shown(e.gateway6)),
         "MacAddress": text(mac),
         "Networks": Value::Object(networks),
     })
+}
+
+/// An address, or nothing.
+fn shown<A: std::fmt::Display>(address: Option<A>) -> String {
+    address.map_or(String::new(), |a| a.to_string())
 }
 
 fn mac(endpoint: &Endpoint) -> String {
@@ -394,14 +403,12 @@ fn ports(record: &ContainerRecord) -> Map<String, Value> {
 }
 
 fn endpoint(record: &ContainerRecord, network: &str, e: &Endpoint) -> Value {
-    let mut ipam = Value::Null;
-    if let Some(address) = e.fixed_address {
-        ipam = json!({ "IPv4Address": address.to_string() });
-    }
+    let mut ipam = Map::new();
+    ipam.extend(e.fixed_address.map(|a| ("IPv4Address".to_string(), json!(a.to_string()))));
+    ipam.extend(e.fixed_address6.map(|a| ("IPv6Address".to_string(), json!(a.to_string()))));
     let named = !matches!(network, "bridge" | "host" | "none");
-    let address = |a: Option<std::net::Ipv4Addr>| a.map_or(String::new(), |a| a.to_string());
     json!({
-        "IPAMConfig": ipam,
+        "IPAMConfig": if ipam.is_empty() { Value::Null } else { Value::Object(ipam) },
         "Links": or_null(&e.links),
         "Aliases": or_null(&e.aliases),
         "MacAddress": mac(e),
@@ -409,12 +416,12 @@ fn endpoint(record: &ContainerRecord, network: &str, e: &Endpoint) -> Value {
         "GwPriority": e.gw_priority,
         "NetworkID": e.network_id,
         "EndpointID": e.endpoint_id,
-        "Gateway": address(e.gateway),
-        "IPAddress": address(e.address),
+        "Gateway": shown(e.gateway),
+        "IPAddress": shown(e.address),
         "IPPrefixLen": e.prefix,
-        "IPv6Gateway": "",
-        "GlobalIPv6Address": "",
-        "GlobalIPv6PrefixLen": 0,
+        "IPv6Gateway": shown(e.gateway6),
+        "GlobalIPv6Address": shown(e.address6),
+        "GlobalIPv6PrefixLen": e.prefix6,
         "DNSNames": if named { json!(record.dns_names(e)) } else { Value::Null },
     })
 }

@@ -4,6 +4,7 @@
 use super::{change, endpoints, files, find, find_by_id, note, plan};
 use crate::container::spec::{NetworkMode, csv};
 use crate::container::{ContainerRecord, Health, MountKind, Status};
+use crate::engine::network::ensure_bridge;
 use crate::engine::supervise::{self, Ended};
 use crate::engine::{Ctx, Error, Result, system};
 use crate::network::NetworkRecord;
@@ -204,6 +205,9 @@ async fn host_side<W: World>(ctx: &Ctx<W>, record: &mut ContainerRecord) -> Resu
         record.config.hostname = other.config.hostname.clone();
         shown = ContainerRecord { id: record.id.clone(), ..other };
     }
+    if let Some(network) = files::host_gateway(ctx, record) {
+        ensure_bridge(ctx, &network).await?;
+    }
     let files = files::network_files(ctx, &shown);
     ctx.act("Programs look up names in these files, and each container's are different", files).await?;
     for mount in &record.mounts {
@@ -230,11 +234,9 @@ async fn network<W: World>(ctx: &Ctx<W>, record: &mut ContainerRecord, networks:
     for network in networks {
         endpoints::plug(ctx, record, network).await?;
     }
-    if let Some(gateway) = endpoints::gateway(record, networks) {
-        let act = AddRoute { container: record.id.clone(), gateway };
-        ctx.act("What is not on this network is sent to the host, which passes it on", act).await?;
-    }
-    endpoints::publish_ports(ctx, record).await?;
+    const WHY: &str = "What is not on this network is sent to the host, which passes it on";
+    endpoints::route(ctx, record, networks, &[], WHY).await?;
+    endpoints::publish_ports(ctx, record, networks).await?;
     if files::has_names(record) {
         let act = ServeNames { container: record.id.clone() };
         ctx.act("On networks of one's own, containers find each other by name", act).await?;

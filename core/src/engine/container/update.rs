@@ -1,10 +1,11 @@
 //! `docker update`: limits and restart policy, also of a running container.
 
-use super::{change, check, each, find, note, plan};
+use super::{change, check, each, endpoints, find, note, plan};
 use crate::cli::Args;
 use crate::container::Resources;
 use crate::container::spec::{parse_bytes, parse_nano_cpus, parse_restart, parse_signed_bytes};
 use crate::engine::{Ctx, Error, Result};
+use crate::network::Rate;
 use crate::world::World;
 use crate::world::acts::WriteLimit;
 
@@ -41,6 +42,9 @@ pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> 
             for (limit, why) in plan::resource_limits(&only_new) {
                 ctx.act(why, WriteLimit { container: record.id.clone(), limit }).await?;
             }
+            if args.value("network-rate").is_some() {
+                endpoints::shape(ctx, &record, after.network_rate).await?;
+            }
         }
         change(ctx, &record.id, |r| {
             r.host.resources = after;
@@ -75,6 +79,9 @@ fn asked(args: &Args, before: &Resources) -> Resources {
     r.blkio_weight = number("blkio-weight", i64::from(r.blkio_weight)) as u16;
     if let Some(cpus) = args.value("cpus") {
         r.nano_cpus = parse_nano_cpus(cpus).unwrap_or(r.nano_cpus);
+    }
+    if let Some(rate) = args.value("network-rate") {
+        r.network_rate = Rate::parse(rate).unwrap_or(r.network_rate);
     }
     if let Some(pids) = args.number("pids-limit") {
         r.pids_limit = Some(pids).filter(|n| *n > 0);

@@ -2,7 +2,7 @@
 
 use crate::engine::{Ctx, Error, Result};
 use crate::name::{Found, find_by_prefix};
-use crate::network::{NetworkDriver, NetworkRecord, Subnet, free_subnet};
+use crate::network::{NetworkDriver, NetworkRecord, Pool, Subnet, free_subnet};
 use crate::world::acts::LinkName;
 use crate::world::{Kind, World};
 use cutaway_userland::sorted::Map as BTreeMap;
@@ -40,14 +40,14 @@ pub fn ensure_defaults<W: World>(ctx: &Ctx<W>) -> Result<()> {
     if ctx.world().keys(Kind::Network)?.len() >= NetworkRecord::PREDEFINED.len() {
         return Ok(());
     }
-    let now = ctx.world().now();
+    let (now, interface) = (ctx.world().now(), ctx.world().host().default_bridge);
     let ids: Vec<String> = NetworkRecord::PREDEFINED.iter().map(|_| ctx.new_id()).collect();
     ctx.world().transact(|changes| {
         let there = changes.list::<NetworkRecord>()?;
         for ((name, driver), id) in NetworkRecord::PREDEFINED.into_iter().zip(ids) {
             if !there.iter().any(|n| n.name == name) {
-                let used: Vec<Subnet> = there.iter().filter_map(|n| n.subnet).collect();
-                changes.put(&predefined(id, name, driver, now, &used))?;
+                let subnet = free_subnet(&used_subnets(ctx, &there));
+                changes.put(&predefined(id, name, driver, now, subnet, &interface))?;
             }
         }
         Ok(())
@@ -55,12 +55,25 @@ pub fn ensure_defaults<W: World>(ctx: &Ctx<W>) -> Result<()> {
     Ok(())
 }
 
-/// Where the options of the default network name its bridge.
+/// The subnets that no new network may have: those of the others, and those that the host reaches without us.
+pub(super) fn used_subnets<W: World>(ctx: &Ctx<W>, networks: &[NetworkRecord]) -> Vec<Subnet> {
+    let ours: Vec<Subnet> = networks.iter().flat_map(|n| &n.pools).map(|p| p.subnet).collect();
+    let host = ctx.world().host_subnets().into_iter().filter(|subnet| !ours.contains(subnet));
+    host.collect::<Vec<_>>().into_iter().chain(ours.iter().copied()).collect()
+}
+
+/// Where the options of the default network name its bridge: as Docker's do, whatever the interface's real name is.
 const BRIDGE: &str = "docker0";
 
-fn predefined(id: String, name: &str, driver: NetworkDriver, created: Duration, used: &[Subnet]) -> NetworkRecord {
+fn predefined(
+    id: String,
+    name: &str,
+    driver: NetworkDriver,
+    created: Duration,
+    subnet: Option<Subnet>,
+    interface: &str,
+) -> NetworkRecord {
     let bridge = driver == NetworkDriver::Bridge;
-    let subnet = if bridge { free_subnet(used) } else { None };
     let options = [
         ("com.docker.network.bridge.default_bridge", "true"),
         ("com.docker.network.bridge.enable_icc", "true"),
@@ -70,24 +83,26 @@ fn predefined(id: String, name: &str, driver: NetworkDriver, created: Duration, 
         ("com.docker.network.driver.mtu", "1500"),
     ];
     let options = options.into_iter().filter(|_| bridge).map(|(k, v)| (k.to_string(), v.to_string()));
+    let pool = subnet.filter(|_| bridge).map(|subnet| Pool {
+        subnet,
+        subnet_given: false,
+        gateway: subnet.nth(1),
+        gateway_given: true,
+        range: None,
+        aux_addresses: BTreeMap::new(),
+    });
     NetworkRecord {
         id,
         name: name.to_string(),
         created,
         driver,
-        subnet,
-        gateway: subnet.map(|subnet| subnet.nth(1)),
-        gateway_given: true,
-        ip_range: None,
-        subnet_given: false,
-        aux_addresses: BTreeMap::new(),
+        pools: pool.into_iter().collect(),
         internal: false,
         attachable: false,
-        ipv6: false,
         options: options.collect(),
         ipam_options: BTreeMap::new(),
         labels: BTreeMap::new(),
-        bridge: LinkName(if bridge { BRIDGE } else { "" }.to_string()),
+        bridge: LinkName(if bridge { interface } else { "" }.to_string()),
         mtu: 1500,
         leases: BTreeMap::new(),
     }

@@ -6,7 +6,7 @@ use crate::container::ContainerRecord;
 use crate::engine::system::Inspection;
 use crate::engine::{Ctx, Error, Result};
 use crate::name::short_id;
-use crate::network::{NetworkDriver, NetworkRecord};
+use crate::network::{NetworkDriver, NetworkRecord, Pool};
 use crate::view::filter::Filters;
 use crate::view::table::Formatter;
 use crate::view::{rows, units};
@@ -30,6 +30,7 @@ pub fn inspect_value<W: World>(ctx: &Ctx<W>, network: &NetworkRecord) -> Result<
     let mut containers = Map::new();
     for (record, endpoint) in members(ctx, network)? {
         let address = endpoint.address.map_or(String::new(), |a| format!("{a}/{}", endpoint.prefix));
+        let address6 = endpoint.address6.map_or(String::new(), |a| format!("{a}/{}", endpoint.prefix6));
         containers.insert(
             record.id.clone(),
             json!({
@@ -37,7 +38,7 @@ pub fn inspect_value<W: World>(ctx: &Ctx<W>, network: &NetworkRecord) -> Result<
                 "EndpointID": endpoint.endpoint_id,
                 "MacAddress": endpoint.mac.map(mac).unwrap_or_default(),
                 "IPv4Address": address,
-                "IPv6Address": "",
+                "IPv6Address": address6,
             }),
         );
     }
@@ -49,9 +50,9 @@ pub fn inspect_value<W: World>(ctx: &Ctx<W>, network: &NetworkRecord) -> Result<
         "Created": units::rfc3339(network.created),
         "Scope": "local",
         "Driver": network.driver.name(),
-        "EnableIPv4": true,
-        "EnableIPv6": network.ipv6,
-        "IPAM": {"Driver": "default", "Options": ipam_options, "Config": pool(network)},
+        "EnableIPv4": has_ipv4(network),
+        "EnableIPv6": network.ipv6().is_some(),
+        "IPAM": {"Driver": "default", "Options": ipam_options, "Config": pools(network)},
         "Internal": network.internal,
         "Attachable": network.attachable,
         "Ingress": false,
@@ -63,20 +64,30 @@ pub fn inspect_value<W: World>(ctx: &Ctx<W>, network: &NetworkRecord) -> Result<
     }))
 }
 
-/// The one entry of `IPAM.Config`: a gateway that Docker chose for a subnet that a person gave is not in it.
-fn pool(network: &NetworkRecord) -> Value {
-    let Some(subnet) = network.subnet else { return Value::Null };
-    let mut pool = Map::from_iter([("Subnet".to_string(), Value::from(subnet.to_string()))]);
-    if let Some(range) = network.ip_range {
-        pool.insert("IPRange".into(), range.to_string().into());
+/// Networks without addresses of their own count as having IPv4.
+fn has_ipv4(network: &NetworkRecord) -> bool {
+    network.pools.is_empty() || network.ipv4().is_some()
+}
+
+/// The entries of `IPAM.Config`: a gateway that Docker chose for a subnet that a person gave is not in them.
+fn pools(network: &NetworkRecord) -> Value {
+    if network.pools.is_empty() {
+        return Value::Null;
     }
-    if let Some(gateway) = network.gateway.filter(|_| network.gateway_given || !network.subnet_given) {
-        pool.insert("Gateway".into(), gateway.to_string().into());
-    }
-    if !network.aux_addresses.is_empty() {
-        pool.insert("AuxiliaryAddresses".into(), json!(network.aux_addresses));
-    }
-    json!([pool])
+    let entry = |pool: &Pool| {
+        let mut entry = Map::from_iter([("Subnet".to_string(), Value::from(pool.subnet.to_string()))]);
+        if let Some(range) = pool.range {
+            entry.insert("IPRange".into(), range.to_string().into());
+        }
+        if pool.gateway_given || !pool.subnet_given {
+            entry.insert("Gateway".into(), pool.gateway.to_string().into());
+        }
+        if !pool.aux_addresses.is_empty() {
+            entry.insert("AuxiliaryAddresses".into(), json!(pool.aux_addresses));
+        }
+        Value::Object(entry)
+    };
+    network.pools.iter().map(entry).collect()
 }
 
 /// `02:42:ac:11:00:02`.
@@ -140,8 +151,8 @@ fn row(network: &NetworkRecord, whole: bool) -> Value {
         "CreatedAt": units::go_time_nanos(network.created),
         "Driver": network.driver.name(),
         "ID": if whole { &network.id } else { short_id(&network.id) },
-        "IPv4": "true",
-        "IPv6": network.ipv6.to_string(),
+        "IPv4": has_ipv4(network).to_string(),
+        "IPv6": network.ipv6().is_some().to_string(),
         "Internal": network.internal.to_string(),
         "Labels": units::labels(&network.labels),
         "Name": network.name,

@@ -6,9 +6,11 @@ mod create;
 mod find;
 mod inspect;
 mod remove;
+#[cfg(test)]
+mod tests;
 
-pub use address::{allocate_address, ensure_bridge, release_address};
-pub use create::{NetworkSpec, create, pairs};
+pub use address::{allocate_addresses, ensure_bridge, release_addresses, v4, v6};
+pub use create::{NetworkSpec, PoolSpec, create, pairs};
 pub use find::{ensure_defaults, find, lookup};
 pub use inspect::inspect_value;
 pub use remove::{prune, remove};

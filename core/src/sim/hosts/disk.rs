@@ -1,8 +1,9 @@
 //! A simulated host as a learner finds it: its disk, its way to the outside, the tools on it.
 
 use crate::layer::EntryKind;
+use crate::network::dns::Answer;
 use crate::sim::hub::{Files, host_tools};
-use crate::sim::kernel::{Answer, Machine, NetNsId, TreeEntry, TreeKind};
+use crate::sim::kernel::{Machine, NetNsId, TreeEntry, TreeKind};
 use cutaway_userland::os::Result;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
@@ -65,9 +66,9 @@ fn connect(machine: &Machine) -> Result<NetNsId> {
     }
     // Its router knows no way on, and says so.
     machine.kernel(|k| k.net.set_sysctl(&outside, "net/ipv4/ip_forward", "1"));
-    machine.set_resolver(&outside, IpAddr::V4(Ipv4Addr::new(10, 0, 2, 3)), Rc::new(|_, _| Answer::NoSuchName));
+    machine.set_resolver(&outside, IpAddr::V4(Ipv4Addr::new(10, 0, 2, 3)), Rc::new(|_| Answer::NoSuchName));
     machine.set_up(&host, "eth0", true)?;
     machine.set_up(&outside, "eth0", true)?;
-    machine.add_default_route(&host, Ipv4Addr::new(10, 0, 2, 2))?;
+    machine.set_default_route(&host, IpAddr::from([10, 0, 2, 2]))?;
     Ok(outside)
 }

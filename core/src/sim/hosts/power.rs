@@ -3,7 +3,7 @@
 use super::{Host, Station, environment, spawn};
 use crate::container::ContainerRecord;
 use crate::sim::docker::run_unseen;
-use crate::sim::kernel::{Machine, MachineConfig, StdStream};
+use crate::sim::kernel::{Exit, Machine, MachineConfig, StdStream};
 use crate::world::Records;
 use cutaway_userland::Errno;
 use cutaway_userland::os::Signal;
@@ -55,7 +55,7 @@ impl Station {
             Some(switch) => switch,
             None => {
                 let switch = self.home.world.machine().new_network();
-                machine.add_bridge(&switch, BRIDGE, 1500, false)?;
+                machine.add_bridge(&switch, BRIDGE, 1500, Exit::Closed)?;
                 machine.set_up(&switch, BRIDGE, true)?;
                 *self.switch.borrow_mut() = Some(switch.clone());
                 self.plug_in(self.home.world.machine(), ADAPTER, self::address(1))?;
@@ -64,7 +64,7 @@ impl Station {
         };
         let (own, far) = (machine.host_network(), format!("port{}", address.octets()[3]));
         machine.add_veth((&own, link), (&switch, &far))?;
-        machine.set_master(&switch, &far, Some(BRIDGE))?;
+        machine.set_master(&switch, &far, Some(BRIDGE), false)?;
         machine.set_up(&switch, &far, true)?;
         machine.add_address(&own, link, IpAddr::V4(address), 24)?;
         machine.set_up(&own, link, true)

@@ -42,7 +42,7 @@ pub use machine::{
     Activity, ExitInfo, ExitWatch, Machine, MachineConfig, NamespaceChoice, ProcessInfo, PtyMaster, Runner, Spawn,
     StdStream,
 };
-pub use net::{Answer, DnatRule, NetNsId, Resolver};
+pub use net::{DnatRule, Exit, NetNsId, Resolver};
 pub use os::SimOs;
 pub use overlay::Overlay;
 pub use tree::{Tree, TreeEntry, TreeKind};

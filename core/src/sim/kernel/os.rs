@@ -122,6 +122,12 @@ impl Os for SimOs {
     }
 
     async fn write(&self, fd: Fd, bytes: &[u8]) -> Result<usize> {
+        let held = self.machine.kernel(|k| k.held_back(self.pid, fd, bytes.len(), None));
+        let mut bytes = bytes;
+        if let Some((portion, time)) = held {
+            bytes = &bytes[..portion];
+            self.pass_time(time).await?;
+        }
         self.wait_for(|k, pid, waker| k.write(pid, fd, bytes, waker)).await
     }
 
@@ -525,6 +531,9 @@ impl Os for SimOs {
     }
 
     async fn send_to(&self, fd: Fd, bytes: &[u8], to: &Address) -> Result<usize> {
+        if let Some((_, time)) = self.machine.kernel(|k| k.held_back(self.pid, fd, bytes.len(), Some(to))) {
+            self.pass_time(time).await?;
+        }
         self.wait_for(|k, pid, _| Poll::Ready(k.send_to(pid, fd, bytes, to))).await
     }
 

@@ -60,7 +60,7 @@ async fn file_server<O: Os>(os: &O, words: &[&str], unbuffered: bool, version: &
             },
         }
     }
-    let listener = match listen_at(os, bind, port) {
+    let listener = match listen_at(os, bind.into(), port) {
         Ok(fd) => fd,
         Err(errno) => {
             say(os, 2, &format!("OSError: [Errno {}] {}", errno.number(), errno.text())).await;

@@ -4,7 +4,7 @@
 use cutaway_userland::os::{Address, Disposition, Fd, Os, PollFd, Signal, SocketKind};
 use cutaway_userland::sorted::Map as BTreeMap;
 use cutaway_userland::{Errno, os};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// The most bytes that one unfinished request may have.
 const REQUEST_LIMIT: usize = 256 << 20;
@@ -17,15 +17,15 @@ pub enum Taken {
     Reply { used: usize, bytes: Vec<u8>, close: bool },
 }
 
-/// A socket that waits for callers on `port` of all addresses.
+/// A socket that waits for callers on `port` of all addresses, of both versions.
 pub fn listen<O: Os>(os: &O, port: u16) -> os::Result<Fd> {
-    listen_at(os, Ipv4Addr::UNSPECIFIED, port)
+    listen_at(os, Ipv6Addr::UNSPECIFIED.into(), port)
 }
 
 /// A socket that waits for callers on `port` of one address.
-pub fn listen_at<O: Os>(os: &O, address: Ipv4Addr, port: u16) -> os::Result<Fd> {
+pub fn listen_at<O: Os>(os: &O, address: IpAddr, port: u16) -> os::Result<Fd> {
     let fd = os.socket(SocketKind::Tcp)?;
-    let at = Address::Inet(SocketAddr::new(IpAddr::V4(address), port));
+    let at = Address::Inet(SocketAddr::new(address, port));
     if let Err(errno) = os.bind(fd, &at).and_then(|()| os.listen(fd, 511)) {
         let _ = os.close(fd);
         return Err(errno);

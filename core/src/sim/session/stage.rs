@@ -198,8 +198,8 @@ fn networks(memory: &Memory) -> Vec<NetworkView> {
     records
         .into_iter()
         .map(|network| NetworkView {
-            subnet: text(network.subnet.map(|s| s.to_string())),
-            gateway: text(network.gateway.map(|g| g.to_string())),
+            subnet: text(network.pools.first().map(|p| p.subnet.to_string())),
+            gateway: text(network.pools.first().map(|p| p.gateway.to_string())),
             driver: network.driver.name().to_string(),
             id: network.id,
             name: network.name,

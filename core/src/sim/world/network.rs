@@ -3,7 +3,8 @@
 
 use super::{During, SimWorld};
 use crate::engine::names;
-use crate::sim::kernel::{Answer, DnatRule, Machine, NetNsId, Resolver};
+use crate::network::dns::Answer;
+use crate::sim::kernel::{DnatRule, Exit, Machine, NetNsId, Resolver};
 use crate::world::acts::*;
 use crate::world::{Fault, Performs};
 use cutaway_userland::Errno;
@@ -22,6 +23,12 @@ fn unless(result: OsResult<()>, fine: &[Errno]) -> OsResult<()> {
     }
 }
 
+/// The address that an interface has on its own wire, made of its hardware address. Source: RFC 4291, appendix A.
+fn link_local(mac: [u8; 6]) -> IpAddr {
+    let [a, b, c, d, e, f] = mac;
+    IpAddr::from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f])
+}
+
 impl SimWorld {
     pub(super) fn network_of(&self, container: &str) -> Result<NetNsId, Fault> {
         let pid = self.init(container)?;
@@ -33,10 +40,17 @@ impl Performs<CreateBridge> for SimWorld {
     async fn perform(&self, act: CreateBridge) -> Result<(), Fault> {
         let (machine, host) = (self.machine(), self.machine().host_network());
         let what = format!("add bridge {}", act.bridge.0);
-        let made = machine.add_bridge(&host, &act.bridge.0, act.mtu, !act.internal);
+        let exit = match (act.internal, act.masquerade) {
+            (true, _) => Exit::Closed,
+            (false, true) => Exit::Masquerade,
+            (false, false) => Exit::Open,
+        };
+        let made = machine.add_bridge(&host, &act.bridge.0, act.mtu, exit);
         unless(made, &[Errno::EEXIST]).during(&*what)?;
-        let added = machine.add_address(&host, &act.bridge.0, IpAddr::V4(act.gateway), act.prefix);
-        unless(added, &[Errno::EEXIST]).during(&*what)?;
+        for (address, prefix) in act.addresses {
+            let added = machine.add_address(&host, &act.bridge.0, address, prefix);
+            unless(added, &[Errno::EEXIST]).during(&*what)?;
+        }
         machine.set_up(&host, &act.bridge.0, true).during(what)
     }
 }
@@ -52,7 +66,12 @@ impl Performs<AddVethPair> for SimWorld {
     async fn perform(&self, act: AddVethPair) -> Result<(), Fault> {
         let host = self.machine().host_network();
         let what = format!("add cable {}", act.host.0);
-        self.machine().add_veth((&host, &act.host.0), (&host, &act.peer.0)).during(what)
+        self.machine().add_veth((&host, &act.host.0), (&host, &act.peer.0)).during(&*what)?;
+        if act.mtu > 0 {
+            self.machine().set_mtu(&host, &act.host.0, act.mtu).during(&*what)?;
+            self.machine().set_mtu(&host, &act.peer.0, act.mtu).during(what)?;
+        }
+        Ok(())
     }
 }
 
@@ -60,7 +79,7 @@ impl Performs<AttachToBridge> for SimWorld {
     async fn perform(&self, act: AttachToBridge) -> Result<(), Fault> {
         let (machine, host) = (self.machine(), self.machine().host_network());
         let what = format!("plug {} into {}", act.link.0, act.bridge.0);
-        machine.set_master(&host, &act.link.0, Some(&act.bridge.0)).during(&*what)?;
+        machine.set_master(&host, &act.link.0, Some(&act.bridge.0), act.isolated).during(&*what)?;
         machine.set_up(&host, &act.link.0, true).during(what)
     }
 }
@@ -78,8 +97,14 @@ impl Performs<AddAddress> for SimWorld {
         let (machine, ns) = (self.machine(), self.network_of(&act.container)?);
         let what = format!("give {} its address", act.name);
         machine.set_mac(&ns, &act.name, act.mac).during(&*what)?;
-        let added = machine.add_address(&ns, &act.name, IpAddr::V4(act.address), act.prefix);
-        unless(added, &[Errno::EEXIST]).during(&*what)?;
+        let mut addresses = vec![(act.address, act.prefix)];
+        if act.address.is_ipv6() {
+            addresses.push((link_local(act.mac), 64));
+        }
+        for (address, prefix) in addresses {
+            let added = machine.add_address(&ns, &act.name, address, prefix);
+            unless(added, &[Errno::EEXIST]).during(&*what)?;
+        }
         machine.set_up(&ns, &act.name, true).during(&*what)?;
         machine.set_up(&ns, "lo", true).during(what)
     }
@@ -88,8 +113,16 @@ impl Performs<AddAddress> for SimWorld {
 impl Performs<AddRoute> for SimWorld {
     async fn perform(&self, act: AddRoute) -> Result<(), Fault> {
         let ns = self.network_of(&act.container)?;
-        let added = self.machine().add_default_route(&ns, act.gateway);
-        unless(added, &[Errno::EEXIST]).during(format!("add route via {}", act.gateway))
+        self.machine().set_default_route(&ns, act.gateway).during(format!("add route via {}", act.gateway))
+    }
+}
+
+impl Performs<ShapeTraffic> for SimWorld {
+    async fn perform(&self, act: ShapeTraffic) -> Result<(), Fault> {
+        let (host, ns) = (self.machine().host_network(), self.network_of(&act.container)?);
+        let what = format!("shape {}", act.link.0);
+        self.machine().shape(&host, &act.link.0, act.rate).during(&*what)?;
+        self.machine().shape(&ns, &act.name, act.rate).during(what)
     }
 }
 
@@ -120,32 +153,13 @@ impl Performs<ServeNames> for SimWorld {
         let ns = self.network_of(&act.container)?;
         // The world keeps the kernel, which keeps the resolver: a weak handle does not keep them all alive.
         let (world, container) = (Rc::downgrade(&self.0), act.container);
-        let resolver: Resolver = Rc::new(move |name, kind| match world.upgrade() {
-            Some(inner) => answer(&SimWorld(inner), &container, name, kind),
+        let resolver: Resolver = Rc::new(move |question| match world.upgrade() {
+            // Nobody beyond the simulated networks can be asked.
+            Some(inner) => names::answer(&SimWorld(inner), &container, question).unwrap_or(Answer::NoSuchName),
             None => Answer::Failure,
         });
         self.machine().set_resolver(&ns, IpAddr::V4(RESOLVER), resolver);
         Ok(())
-    }
-}
-
-/// What the embedded name server says. Nobody beyond the simulated networks can be asked.
-fn answer(world: &SimWorld, container: &str, name: &str, kind: u16) -> Answer {
-    const POINTER: u16 = 12;
-    if kind == POINTER {
-        let labels = name.strip_suffix(".in-addr.arpa").unwrap_or("");
-        let address: String = labels.rsplit('.').collect::<Vec<_>>().join(".");
-        let Ok(address) = address.parse() else { return Answer::NoSuchName };
-        return match names::reverse(world, container, address) {
-            Ok(Some(name)) => Answer::Names(vec![name]),
-            Ok(None) => Answer::NoSuchName,
-            Err(_) => Answer::Failure,
-        };
-    }
-    match names::resolve(world, container, name) {
-        Ok(found) if found.is_empty() => Answer::NoSuchName,
-        Ok(found) => Answer::Addresses(found),
-        Err(_) => Answer::Failure,
     }
 }
 

@@ -65,6 +65,7 @@ impl Queries for SimWorld {
             rootless: false,
             root: ROOT.into(),
             runtime: "simulated".into(),
+            default_bridge: "docker0".into(),
         }
     }
 

@@ -12,7 +12,7 @@ mod snapshot;
 pub use content::{CheckOutGit, CheckedOut, FetchBlob, PushBlob, PutBlob, RemoveBlob, SendRequest};
 pub use network::{
     AddAddress, AddRoute, AddVethPair, AttachToBridge, CreateBridge, LinkName, MoveLink, Protocol, PublishPort,
-    RemoveBridge, RemoveLink, ServeNames, UnpublishPort, WriteNetworkFiles,
+    RemoveBridge, RemoveLink, ServeNames, ShapeTraffic, UnpublishPort, WriteNetworkFiles,
 };
 pub use process::{
     CgroupLimit, CloneInit, CreateCgroup, DeliverSignal, DeviceRule, Exec, ExecId, ExecIn, Freeze, LogDriver,

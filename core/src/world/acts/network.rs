@@ -1,38 +1,46 @@
 //! Acts on networks: bridges, virtual cables, addresses, published ports, names.
 
 use super::{short, story};
+use crate::network::Rate;
 use crate::world::{Act, Story, Subject};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, SocketAddr};
 
 /// A network interface's name on the host, 15 bytes at most.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct LinkName(pub String);
 
-/// Makes a bridge (a switch in software) with the gateway's address, and lets its network out by address
-/// translation unless it is internal. Succeeds where it is there with this address.
+/// Makes a bridge (a switch in software) with the gateways' addresses, and lets its network out by address
+/// translation unless it is internal. Succeeds where it is there with these addresses.
 #[derive(Clone, Debug)]
 pub struct CreateBridge {
     pub network: String,
     pub bridge: LinkName,
-    pub gateway: Ipv4Addr,
-    pub prefix: u8,
+    /// With the lengths of their prefixes; one of each version at most.
+    pub addresses: Vec<(IpAddr, u8)>,
+    /// Nothing leaves it, and nothing comes in.
     pub internal: bool,
+    /// What leaves it takes the host's address.
+    pub masquerade: bool,
     pub mtu: u32,
 }
 
 impl Act for CreateBridge {
     type Output = ();
     fn story(&self) -> Story {
+        let shown: Vec<String> = self.addresses.iter().map(|(address, prefix)| format!("{address}/{prefix}")).collect();
+        let mut calls = vec![format!("sendto(netlink, RTM_NEWLINK {{kind=\"bridge\", name={:?}}})", self.bridge.0)];
+        calls.extend(shown.iter().map(|address| format!("sendto(netlink, RTM_NEWADDR {address})")));
+        calls.push(match (self.internal, self.masquerade) {
+            (true, _) => "sendto(netlink, NFT_MSG_NEWRULE drop)".into(),
+            (false, true) => "sendto(netlink, NFT_MSG_NEWRULE masquerade)".into(),
+            (false, false) => "sendto(netlink, NFT_MSG_NEWRULE accept)".into(),
+        });
         story(
             "create-bridge",
-            format!("Make the bridge {} with address {}/{}", self.bridge.0, self.gateway, self.prefix),
+            format!("Make the bridge {} with address {}", self.bridge.0, shown.join(" and ")),
             vec![Subject::Network(self.network.clone())],
-            vec![
-                format!("sendto(netlink, RTM_NEWLINK {{kind=\"bridge\", name={:?}}})", self.bridge.0),
-                format!("sendto(netlink, RTM_NEWADDR {}/{})", self.gateway, self.prefix),
-                "sendto(netlink, NFT_MSG_NEWRULE masquerade)".into(),
-            ],
+            calls,
         )
     }
 }
@@ -62,6 +70,8 @@ pub struct AddVethPair {
     pub container: String,
     pub host: LinkName,
     pub peer: LinkName,
+    /// Bytes of the largest packet; 0 is the kernel's own choice.
+    pub mtu: u32,
 }
 
 impl Act for AddVethPair {
@@ -85,19 +95,25 @@ pub struct AttachToBridge {
     pub network: String,
     pub link: LinkName,
     pub bridge: LinkName,
+    /// It reaches the bridge itself, but no other end that is isolated.
+    pub isolated: bool,
 }
 
 impl Act for AttachToBridge {
     type Output = ();
     fn story(&self) -> Story {
+        let mut calls = vec![format!(
+            "sendto(netlink, RTM_SETLINK {{name={:?}, master={:?}, IFF_UP}})",
+            self.link.0, self.bridge.0
+        )];
+        if self.isolated {
+            calls.push(format!("sendto(netlink, RTM_SETLINK {{name={:?}, IFLA_BRPORT_ISOLATED=1}})", self.link.0));
+        }
         story(
             "attach-to-bridge",
             format!("Plug {} into the bridge {}", self.link.0, self.bridge.0),
             vec![Subject::Network(self.network.clone())],
-            vec![format!(
-                "sendto(netlink, RTM_SETLINK {{name={:?}, master={:?}, IFF_UP}})",
-                self.link.0, self.bridge.0
-            )],
+            calls,
         )
     }
 }
@@ -125,12 +141,13 @@ impl Act for MoveLink {
     }
 }
 
-/// Gives a container's interface its hardware and IP address and switches it on; `lo` is switched on with it.
+/// Gives a container's interface its hardware address and an IP address and switches it on; `lo` is switched on
+/// with it. Once for each address that it is to have.
 #[derive(Clone, Debug)]
 pub struct AddAddress {
     pub container: String,
     pub name: String,
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     pub prefix: u8,
     pub mac: [u8; 6],
 }
@@ -150,11 +167,11 @@ impl Act for AddAddress {
     }
 }
 
-/// Sets a container's default route.
+/// Sets a container's default route, in place of the one that it has for this version of addresses.
 #[derive(Clone, Debug)]
 pub struct AddRoute {
     pub container: String,
-    pub gateway: Ipv4Addr,
+    pub gateway: IpAddr,
 }
 
 impl Act for AddRoute {
@@ -165,6 +182,41 @@ impl Act for AddRoute {
             format!("Send everything else through the gateway {}", self.gateway),
             vec![Subject::Container(self.container.clone())],
             vec![format!("sendto(netlink, RTM_NEWROUTE default via {})", self.gateway)],
+        )
+    }
+}
+
+/// Lets only so much through a cable, in each direction: what is more waits in a queue, or is lost where the queue is
+/// full. `None` takes the limit away. Each end holds back what it sends: the host's end what the container receives,
+/// the container's own end what it sends.
+#[derive(Clone, Debug)]
+pub struct ShapeTraffic {
+    pub container: String,
+    pub link: LinkName,
+    /// Its name in the container.
+    pub name: String,
+    pub rate: Option<Rate>,
+}
+
+impl Act for ShapeTraffic {
+    type Output = ();
+    fn story(&self) -> Story {
+        let (what, call) = match self.rate {
+            Some(rate) => (
+                format!("Let {rate} a second through {} in each direction", self.name),
+                format!("RTM_NEWQDISC {{kind=\"tbf\", rate={rate}, burst={}}}", rate.burst()),
+            ),
+            None => (format!("Let any amount through {}", self.name), "RTM_DELQDISC".to_string()),
+        };
+        story(
+            "shape-traffic",
+            what,
+            vec![Subject::Container(self.container.clone())],
+            vec![
+                format!("sendto(netlink, {call} dev {})", self.link.0),
+                "setns(netns, CLONE_NEWNET)".into(),
+                format!("sendto(netlink, {call} dev {})", self.name),
+            ],
         )
     }
 }
@@ -215,7 +267,7 @@ pub struct PublishPort {
     pub host: IpAddr,
     pub host_port: u16,
     pub protocol: Protocol,
-    pub to: Ipv4Addr,
+    pub to: IpAddr,
     pub port: u16,
 }
 
@@ -232,8 +284,8 @@ impl Act for PublishPort {
             ),
             vec![Subject::Host, Subject::Container(self.container.clone())],
             vec![
-                format!("bind(3, {}:{})", self.host, self.host_port),
-                format!("sendto(netlink, NFT_MSG_NEWRULE dnat to {}:{})", self.to, self.port),
+                format!("bind(3, {})", SocketAddr::new(self.host, self.host_port)),
+                format!("sendto(netlink, NFT_MSG_NEWRULE dnat to {})", SocketAddr::new(self.to, self.port)),
             ],
         )
     }

@@ -141,6 +141,7 @@ applets! {
     "pgrep" => system::pgrep, "[-flavnox] PATTERN";
     "pidof" => system::pidof, "[-s] NAME...";
     "ping" => net::ping, "[-c COUNT] [-W SEC] [-w SEC] [-i SEC] [-s SIZE] [-q] HOST";
+    "ping6" => net::ping, "[-c COUNT] [-W SEC] [-w SEC] [-i SEC] [-s SIZE] [-q] HOST";
     "pkill" => system::pgrep, "[-SIGNAL] [-fnovx] PATTERN";
     "printenv" => process::printenv, "[VARIABLE]...";
     "printf" => basics::printf, "FORMAT [ARG]...";

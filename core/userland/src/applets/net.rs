@@ -3,8 +3,8 @@
 use super::resolve::{self, Answer};
 use super::{Ending, Tool, http, sizes};
 use crate::errno::Errno;
-use crate::os::{Address, Disposition, Fd, Interface, Os, PollFd, Signal, SocketKind};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use crate::os::{Address, Disposition, Fd, Interface, Os, PollFd, Route, Signal, SocketKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 pub async fn nslookup<O: Os>(t: &Tool<O>) -> Ending {
@@ -18,11 +18,8 @@ pub async fn nslookup<O: Os>(t: &Tool<O>) -> Ending {
     t.print(format!("Server:\t\t{server}\nAddress:\t{}\n\n", SocketAddr::new(server, 53)));
     let address = name.parse::<IpAddr>().ok();
     let questions = match address {
-        Some(IpAddr::V4(v4)) => {
-            let [a, b, c, d] = v4.octets();
-            vec![(format!("{d}.{c}.{b}.{a}.in-addr.arpa"), resolve::PTR)]
-        }
-        _ => {
+        Some(address) => vec![(resolve::reverse(address), resolve::PTR)],
+        None => {
             let dotless = !name.contains('.') && !domains.is_empty();
             let full = if dotless { format!("{name}.{}", domains[0]) } else { name.to_string() };
             vec![(full.clone(), resolve::A), (full, resolve::AAAA)]
@@ -69,7 +66,13 @@ pub async fn ping<O: Os>(t: &Tool<O>) -> Ending {
         Some(w) => Some(t.os.uptime() + Duration::from_secs(t.number(w)?)),
         None => None,
     };
-    let ip = resolve::resolve(t, host).await.ok_or_else(|| t.die(format_args!("bad address '{host}'")))?;
+    let kinds: &[u16] = match (t.name == "ping6" || o.has('6'), o.has('4')) {
+        (true, _) => &[resolve::AAAA],
+        (false, true) => &[resolve::A],
+        (false, false) => &[resolve::A, resolve::AAAA],
+    };
+    let found = resolve::resolve_as(t, host, kinds).await;
+    let ip = found.ok_or_else(|| t.die(format_args!("bad address '{host}'")))?;
     t.line(format!("PING {host} ({ip}): {size} data bytes"));
     let _ = t.os.sigaction(Signal::INT, Disposition::Catch);
     let (mut sent, mut times) = (0u64, Vec::<Duration>::new());
@@ -120,7 +123,7 @@ pub async fn nc<O: Os>(t: &Tool<O>) -> Ending {
             None => return Err(t.usage()),
         };
         let fd = t.os.socket(SocketKind::Tcp).map_err(|e| t.die(format_args!("socket: {e}")))?;
-        let any = Address::Inet(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port));
+        let any = Address::Inet(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port));
         t.os.bind(fd, &any).map_err(|e| t.die(format_args!("bind: {e}")))?;
         t.os.listen(fd, 1).map_err(|e| t.die(format_args!("listen: {e}")))?;
         loop {
@@ -288,12 +291,16 @@ pub async fn ip<O: Os>(t: &Tool<O>) -> Ending {
     match object {
         "address" | "link" => links(t, object == "address", device, one_line, brief, family),
         "route" => {
-            for r in t.os.routes().map_err(|e| t.die(e))? {
+            let of_family = |r: &Route| r.destination.is_ipv6() == (family == Some(6));
+            for r in t.os.routes().map_err(|e| t.die(e))?.into_iter().filter(of_family) {
                 let to = if r.prefix == 0 { "default".to_string() } else { format!("{}/{}", r.destination, r.prefix) };
                 match (r.gateway, r.source) {
                     (Some(gateway), _) => t.line(format!("{to} via {gateway} dev {} ", r.device)),
-                    (None, Some(source)) => t.line(format!("{to} dev {} scope link  src {source} ", r.device)),
-                    (None, None) => t.line(format!("{to} dev {} scope link ", r.device)),
+                    (None, Some(source)) if source.is_ipv4() => {
+                        t.line(format!("{to} dev {} scope link  src {source} ", r.device))
+                    }
+                    (None, None) if r.destination.is_ipv4() => t.line(format!("{to} dev {} scope link ", r.device)),
+                    (None, _) => t.line(format!("{to} dev {}  metric 256 ", r.device)),
                 }
             }
             Ok(0)
@@ -412,8 +419,8 @@ pub async fn ifconfig<O: Os>(t: &Tool<O>) -> Ending {
 pub async fn route<O: Os>(t: &Tool<O>) -> Ending {
     t.line("Kernel IP routing table");
     t.line("Destination     Gateway         Genmask         Flags Metric Ref    Use Iface");
-    for r in t.os.routes().map_err(|e| t.die(e))? {
-        let gateway = r.gateway.unwrap_or(Ipv4Addr::UNSPECIFIED);
+    for r in t.os.routes().map_err(|e| t.die(e))?.into_iter().filter(|r| r.destination.is_ipv4()) {
+        let gateway = r.gateway.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let flags = if r.gateway.is_some() { "UG" } else { "U" };
         let (to, gateway, m) = (r.destination.to_string(), gateway.to_string(), mask(r.prefix).to_string());
         t.line(format!("{to:<15} {gateway:<15} {m:<15} {flags:<5} 0      0        0 {}", r.device));

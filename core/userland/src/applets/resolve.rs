@@ -119,7 +119,10 @@ pub async fn ask<O: Os>(t: &Tool<O>, server: SocketAddr, name: &str, kind: u16) 
             match t.os.receive_from(fd, 4096, Some(Duration::from_secs(2))).await {
                 Ok((bytes, _)) => {
                     if let Some(found) = answer(&bytes, id) {
-                        outcome = Ok(found);
+                        // Cut short: the whole answer comes over a connection.
+                        let cut = bytes.get(2).is_some_and(|flags| flags & 2 != 0);
+                        let whole = if cut { ask_stream(t, server, &packet, id).await } else { None };
+                        outcome = Ok(whole.unwrap_or(found));
                         break 'tries;
                     }
                 }
@@ -135,25 +138,68 @@ pub async fn ask<O: Os>(t: &Tool<O>, server: SocketAddr, name: &str, kind: u16) 
     outcome
 }
 
+/// Asks over a connection, where messages have their length before them. Source: RFC 1035, section 4.2.2.
+async fn ask_stream<O: Os>(t: &Tool<O>, server: SocketAddr, packet: &[u8], id: u16) -> Option<Answer> {
+    let fd = t.os.socket(SocketKind::Tcp).ok()?;
+    let exchange = async {
+        t.os.connect(fd, &Address::Inet(server)).await.ok()?;
+        let mut framed = (packet.len() as u16).to_be_bytes().to_vec();
+        framed.extend_from_slice(packet);
+        t.write_all(fd, &framed).await.ok()?;
+        let mut heard = Vec::new();
+        loop {
+            let chunk = t.read(fd).await.ok().filter(|chunk| !chunk.is_empty())?;
+            heard.extend_from_slice(&chunk);
+            let length = heard.get(..2).map(|l| usize::from(u16::from_be_bytes([l[0], l[1]])));
+            if let Some(message) = length.and_then(|n| heard.get(2..2 + n)) {
+                return answer(message, id);
+            }
+        }
+    };
+    let found = exchange.await;
+    t.close(fd);
+    found
+}
+
+/// The name under which the name of an address is asked for.
+pub fn reverse(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, b, c, d] = v4.octets();
+            format!("{d}.{c}.{b}.{a}.in-addr.arpa")
+        }
+        IpAddr::V6(v6) => {
+            let digits = format!("{:032x}", u128::from(v6));
+            digits.chars().rev().map(|digit| format!("{digit}.")).collect::<String>() + "ip6.arpa"
+        }
+    }
+}
+
 /// The addresses of a name in `/etc/hosts`.
-pub async fn from_hosts<O: Os>(t: &Tool<O>, name: &str) -> Option<IpAddr> {
+pub async fn from_hosts<O: Os>(t: &Tool<O>, name: &str, kinds: &[u16]) -> Option<IpAddr> {
     let text = t.text("/etc/hosts").await;
     let mut found = text.lines().filter_map(|line| {
         let mut words = line.split('#').next().unwrap_or("").split_whitespace();
         let address: IpAddr = words.next()?.parse().ok()?;
         words.any(|w| w.eq_ignore_ascii_case(name)).then_some(address)
     });
-    let first = found.next()?;
-    // IPv4 goes first: the networks here speak it.
-    Some(std::iter::once(first).chain(found).find(IpAddr::is_ipv4).unwrap_or(first))
+    let of_kind = |ip: &IpAddr| kinds.contains(if ip.is_ipv4() { &A } else { &AAAA });
+    let first = found.by_ref().find(of_kind)?;
+    // IPv4 goes first: all networks here speak it.
+    Some(std::iter::once(first).chain(found.filter(of_kind)).find(IpAddr::is_ipv4).unwrap_or(first))
 }
 
 /// The address of a name, or of an address as it is written.
 pub async fn resolve<O: Os>(t: &Tool<O>, name: &str) -> Option<IpAddr> {
-    if let Ok(address) = name.trim_matches(['[', ']']).parse() {
-        return Some(address);
+    resolve_as(t, name, &[A, AAAA]).await
+}
+
+/// The same, of certain kinds only, the first goes first.
+pub async fn resolve_as<O: Os>(t: &Tool<O>, name: &str, kinds: &[u16]) -> Option<IpAddr> {
+    if let Ok(address) = name.trim_matches(['[', ']']).parse::<IpAddr>() {
+        return kinds.contains(if address.is_ipv4() { &A } else { &AAAA }).then_some(address);
     }
-    if let Some(address) = from_hosts(t, name).await {
+    if let Some(address) = from_hosts(t, name, kinds).await {
         return Some(address);
     }
     if name.is_empty() {
@@ -166,8 +212,8 @@ pub async fn resolve<O: Os>(t: &Tool<O>, name: &str) -> Option<IpAddr> {
     }
     for server in servers {
         for name in &names {
-            for kind in [A, AAAA] {
-                match ask(t, SocketAddr::new(server, 53), name, kind).await {
+            for kind in kinds {
+                match ask(t, SocketAddr::new(server, 53), name, *kind).await {
                     Ok(Answer::Addresses(found)) if !found.is_empty() => return Some(found[0]),
                     Ok(Answer::Refused(_)) | Err(_) => break,
                     Ok(_) => {}
@@ -197,5 +243,8 @@ mod tests {
         // A name that points at itself is refused, not followed for ever.
         assert_eq!(name_at(b"\xc0\x00", 0), None);
         assert!(question(1, "a..b", A).is_none());
+        assert_eq!(reverse("10.0.0.2".parse().unwrap()), "2.0.0.10.in-addr.arpa");
+        assert!(reverse("fd00::2".parse().unwrap()).starts_with("2.0.0.0.0."));
+        assert!(reverse("fd00::2".parse().unwrap()).ends_with(".0.0.d.f.ip6.arpa"));
     }
 }

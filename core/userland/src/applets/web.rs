@@ -4,7 +4,7 @@ use super::http::{Failure, Head, Request, Stream, Url};
 use super::{Ending, Tool, basics, clock, files::join};
 use crate::errno::Errno;
 use crate::os::{Address, Disposition, Fd, FileKind, OpenFlags, Os, Signal, SocketKind, Wait, WaitFor};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 /// Redirects that are followed before giving up.
@@ -317,14 +317,14 @@ pub async fn curl<O: Os>(t: &Tool<O>) -> Ending {
 
 pub async fn httpd<O: Os>(t: &Tool<O>) -> Ending {
     let o = t.options("fp:h:vu:c:r:i", &[])?;
+    // A socket at this address takes callers of both versions.
+    let any = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
     let (ip, port) = match o.value('p') {
         Some(text) => match text.rsplit_once(':') {
-            Some((ip, port)) => {
-                (ip.trim_matches(['[', ']']).parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), t.number(port)?)
-            }
-            None => (IpAddr::V4(Ipv4Addr::UNSPECIFIED), t.number(text)?),
+            Some((ip, port)) => (ip.trim_matches(['[', ']']).parse().unwrap_or(any), t.number(port)?),
+            None => (any, t.number(text)?),
         },
-        None => (IpAddr::V4(Ipv4Addr::UNSPECIFIED), 80),
+        None => (any, 80),
     };
     if let Some(home) = o.value('h') {
         t.os.chdir(home).map_err(|e| t.die(format_args!("can't change directory to '{home}': {e}")))?;

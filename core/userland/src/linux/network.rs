@@ -74,7 +74,8 @@ impl Raw {
                 }
                 libc::AF_INET6 => {
                     let inner: libc::sockaddr_in6 = std::ptr::read((&raw const self.storage).cast());
-                    let ip = Ipv6Addr::from(inner.sin6_addr.s6_addr);
+                    // A caller of version 4 at a socket of both is told as what it is.
+                    let ip = IpAddr::V6(Ipv6Addr::from(inner.sin6_addr.s6_addr)).to_canonical();
                     Ok(Address::Inet(SocketAddr::from((ip, u16::from_be(inner.sin6_port)))))
                 }
                 libc::AF_UNIX => {
@@ -112,8 +113,43 @@ pub(super) fn socket(kind: SocketKind) -> Result<Fd> {
     Ok(fd)
 }
 
+/// Sockets are made for version 4. One that is to have an address of version 6 is made anew in its place; it then
+/// speaks both.
+fn suit(fd: Fd, address: &Address) -> Result<()> {
+    if !matches!(address, Address::Inet(SocketAddr::V6(_))) {
+        return Ok(());
+    }
+    let option = |name| {
+        let (mut value, mut size): (libc::c_int, _) = (0, size_of::<libc::c_int>() as libc::socklen_t);
+        // SAFETY: the pointers describe room for a number.
+        let asked = unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, name, (&raw mut value).cast(), &mut size) };
+        check(i64::from(asked)).map(|_| value)
+    };
+    if option(libc::SO_DOMAIN)? != libc::AF_INET {
+        return Ok(());
+    }
+    let kind = option(libc::SO_TYPE)?;
+    let yes: libc::c_int = 1;
+    // SAFETY: the pointer and the length describe `yes`; the new descriptor is ours and closed once it is copied.
+    unsafe {
+        let new = check(i64::from(libc::socket(libc::AF_INET6, kind, 0)))? as Fd;
+        let size = size_of::<libc::c_int>() as libc::socklen_t;
+        libc::setsockopt(new, libc::SOL_SOCKET, libc::SO_REUSEADDR, (&raw const yes).cast(), size);
+        let copied = check(i64::from(libc::dup2(new, fd)));
+        libc::close(new);
+        copied.map(drop)
+    }
+}
+
 pub(super) fn bind(fd: Fd, address: &Address) -> Result<()> {
-    let raw = Raw::of(address)?;
+    let raw = match (suit(fd, address), address) {
+        // Without version 6 in the kernel, all addresses are those of version 4.
+        (Err(Errno::EAFNOSUPPORT), Address::Inet(all)) if all.ip().is_unspecified() => {
+            Raw::of(&Address::Inet(SocketAddr::from((Ipv4Addr::UNSPECIFIED, all.port()))))?
+        }
+        (Err(e), _) => return Err(e),
+        (Ok(()), address) => Raw::of(address)?,
+    };
     // SAFETY: the pointer and the length describe the address.
     check(i64::from(unsafe { libc::bind(fd, raw.pointer(), raw.length) })).map(drop)
 }
@@ -124,6 +160,7 @@ pub(super) fn listen(fd: Fd, backlog: u32) -> Result<()> {
 }
 
 pub(super) fn connect(fd: Fd, address: &Address) -> Result<()> {
+    suit(fd, address)?;
     let raw = Raw::of(address)?;
     // SAFETY: the pointer and the length describe the address.
     restarting(|| i64::from(unsafe { libc::connect(fd, raw.pointer(), raw.length) })).map(drop)
@@ -138,6 +175,7 @@ pub(super) fn accept(fd: Fd) -> Result<(Fd, Address)> {
 }
 
 pub(super) fn send_to(fd: Fd, bytes: &[u8], to: &Address) -> Result<usize> {
+    suit(fd, to)?;
     let raw = Raw::of(to)?;
     // SAFETY: the pointers and lengths describe the bytes and the address.
     let send = || unsafe { libc::sendto(fd, bytes.as_ptr().cast(), bytes.len(), 0, raw.pointer(), raw.length) as i64 };
@@ -310,13 +348,14 @@ unsafe fn ip_at(at: *const libc::sockaddr) -> Option<IpAddr> {
     }
 }
 
-/// The routing table of `/proc/net/route`, whose addresses are hexadecimal in the machine's byte order.
+/// The routing tables: `/proc/net/route`, whose addresses are hexadecimal in the machine's byte order, and
+/// `/proc/net/ipv6_route`, where the kernel has version 6 of the protocol.
 pub(super) fn routes() -> Result<Vec<Route>> {
     let table = std::fs::read_to_string("/proc/net/route").map_err(|e| super::from_io(&e))?;
     let route = |line: &str| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let hex = |i: usize| u32::from_str_radix(fields.get(i)?, 16).ok();
-        let ip = |i: usize| Some(Ipv4Addr::from(hex(i)?.to_ne_bytes()));
+        let ip = |i: usize| Some(IpAddr::V4(Ipv4Addr::from(hex(i)?.to_ne_bytes())));
         Some(Route {
             device: (*fields.first()?).to_string(),
             destination: ip(1)?,
@@ -325,5 +364,16 @@ pub(super) fn routes() -> Result<Vec<Route>> {
             source: None,
         })
     };
-    Ok(table.lines().skip(1).filter_map(route).collect())
+    let table6 = std::fs::read_to_string("/proc/net/ipv6_route").unwrap_or_default();
+    let route6 = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let ip = |i: usize| Some(IpAddr::V6(Ipv6Addr::from(u128::from_str_radix(fields.get(i)?, 16).ok()?)));
+        let device = (*fields.get(9)?).to_string();
+        let prefix = u8::from_str_radix(fields.get(1)?, 16).ok()?;
+        // The host's own addresses and multicast are in this table, too.
+        let plain = device != "lo" && prefix < 128 && !fields[0].starts_with("ff");
+        let gateway = ip(4).filter(|ip| !ip.is_unspecified());
+        plain.then_some(Route { destination: ip(0)?, prefix, gateway, device, source: None })
+    };
+    Ok(table.lines().skip(1).filter_map(route).chain(table6.lines().filter_map(route6)).collect())
 }

@@ -13,6 +13,7 @@ pub mod wire;
 
 use super::LinuxWorld;
 use super::network::netlink::Netlink;
+use super::network::publish;
 use crate::sys::{self, OrFault};
 use cutaway_core::world::acts::{DeliverSignal, ReleaseContainer};
 use cutaway_core::world::{Exit, Fault, Performs};
@@ -197,6 +198,8 @@ impl Performs<ReleaseContainer> for LinuxWorld {
             keep
         });
         drop(ports);
+        self.led.borrow_mut().remove(&id);
+        publish::withdraw(self, &id);
         // Processes that left the first one's namespace are still in its group.
         if self.cgroups.remove(&id).is_ok() {
             state::forget(&self.runtime, &id);

@@ -7,15 +7,18 @@ pub mod publish;
 
 use super::LinuxWorld;
 use crate::sys::{self, OrFault};
+use cutaway_core::network::Subnet;
 use cutaway_core::world::acts::{
     AddAddress, AddRoute, AddVethPair, AttachToBridge, CreateBridge, MoveLink, PublishPort, RemoveBridge, RemoveLink,
-    ServeNames, UnpublishPort, WriteNetworkFiles,
+    ServeNames, ShapeTraffic, UnpublishPort, WriteNetworkFiles,
 };
 use cutaway_core::world::{Fault, Performs};
+use firewall::Bridge;
 use netlink::Netlink;
 use nix::Result as SysResult;
 use nix::errno::Errno;
 use std::fs;
+use std::net::IpAddr;
 
 /// Runs `work` on a thread in the network namespace of a process.
 pub fn inside<T: Send + 'static>(pid: i32, work: impl FnOnce() -> SysResult<T> + Send + 'static) -> SysResult<T> {
@@ -65,12 +68,21 @@ impl LinuxWorld {
     }
 }
 
+impl LinuxWorld {
+    /// What the host's interfaces reach by themselves. None where it can't be asked.
+    pub(crate) fn subnets_of_host(&self) -> Vec<Subnet> {
+        let found = self.host_links(|links| links.addresses(None)).unwrap_or_default();
+        let far = |a: &IpAddr| !a.is_loopback() && !matches!(a, IpAddr::V6(v6) if v6.segments()[0] & 0xffc0 == 0xfe80);
+        found.into_iter().filter(|(a, _)| far(a)).map(|(a, prefix)| Subnet::of(a, prefix)).collect()
+    }
+}
+
 impl Performs<CreateBridge> for LinuxWorld {
     async fn perform(&self, act: CreateBridge) -> Result<(), Fault> {
         self.needs_root("networks of bridges")?;
         let name = act.bridge.0.as_str();
-        let there = self.host_links(|links| links.has_address(name, act.gateway, act.prefix));
-        if there == Ok(true) {
+        let there = self.host_links(|links| links.addresses(Some(name))).unwrap_or_default();
+        if act.addresses.iter().all(|address| there.contains(address)) {
             return Ok(());
         }
         let make = |links: &mut Netlink| {
@@ -78,16 +90,21 @@ impl Performs<CreateBridge> for LinuxWorld {
                 Ok(()) | Err(Errno::EEXIST) => {}
                 Err(e) => return Err(e),
             }
-            links.add_address(name, act.gateway, act.prefix)?;
+            for (address, prefix) in &act.addresses {
+                links.add_address(name, *address, *prefix)?;
+            }
             links.set_up(name)
         };
-        let made = self.host_links(make).or_fault(format!("create bridge {name}"));
+        let subnets = act.addresses.iter().map(|(address, prefix)| Subnet::of(*address, *prefix)).collect();
+        let (internal, masquerade) = (act.internal, act.masquerade);
+        let made = match self.host_links(make).or_fault(format!("create bridge {name}")) {
+            Ok(()) => firewall::open(&Bridge { name, subnets, internal, masquerade }, &self.told),
+            Err(fault) => Err(fault),
+        };
         if made.is_err() {
             let _ = self.host_links(|links| links.delete(name));
-            return made;
         }
-        firewall::open(name, act.gateway, act.prefix, act.internal);
-        Ok(())
+        made
     }
 }
 
@@ -105,14 +122,14 @@ impl Performs<RemoveBridge> for LinuxWorld {
 impl Performs<AddVethPair> for LinuxWorld {
     async fn perform(&self, act: AddVethPair) -> Result<(), Fault> {
         self.needs_root("virtual cables")?;
-        self.host_links(|links| links.add_veth(&act.host.0, &act.peer.0))
+        self.host_links(|links| links.add_veth(&act.host.0, &act.peer.0, act.mtu))
             .or_fault(format!("create veth pair {} {}", act.host.0, act.peer.0))
     }
 }
 
 impl Performs<AttachToBridge> for LinuxWorld {
     async fn perform(&self, act: AttachToBridge) -> Result<(), Fault> {
-        self.host_links(|links| links.attach(&act.link.0, &act.bridge.0))
+        self.host_links(|links| links.attach(&act.link.0, &act.bridge.0, act.isolated))
             .or_fault(format!("attach {} to {}", act.link.0, act.bridge.0))
     }
 }
@@ -127,18 +144,42 @@ impl Performs<MoveLink> for LinuxWorld {
 
 impl Performs<AddAddress> for LinuxWorld {
     async fn perform(&self, act: AddAddress) -> Result<(), Fault> {
-        self.container_links(&act.container, |links| {
+        let six = act.address.is_ipv6();
+        let add = |links: &mut Netlink| {
             let _ = links.set_up("lo");
             links.set_mac(&act.name, act.mac)?;
+            // Only in networks of version 6 does an interface choose itself an address of its own, and only when it is
+            // switched on. A kernel without that version has nothing to be told.
+            if six {
+                links.set_down(&act.name)?;
+            }
+            let _ = links.choose_own_address(&act.name, six);
             links.add_address(&act.name, act.address, act.prefix)?;
             links.set_up(&act.name)
-        })
+        };
+        match self.container_links(&act.container, add) {
+            Err(fault) if six && fault.number() == Some(cutaway_userland::Errno::EACCES) => {
+                let (pid, path) =
+                    (self.pid_of(&act.container)?, format!("/proc/sys/net/ipv6/conf/{}/disable_ipv6", act.name));
+                inside(pid, move || fs::write(&path, "0").map_err(|e| sys::errno_of(&e))).or_fault("enable IPv6")?;
+                self.container_links(&act.container, add)
+            }
+            other => other,
+        }
     }
 }
 
 impl Performs<AddRoute> for LinuxWorld {
     async fn perform(&self, act: AddRoute) -> Result<(), Fault> {
-        self.container_links(&act.container, |links| links.add_default_route(act.gateway))
+        self.container_links(&act.container, |links| links.set_default_route(act.gateway))
+    }
+}
+
+impl Performs<ShapeTraffic> for LinuxWorld {
+    async fn perform(&self, act: ShapeTraffic) -> Result<(), Fault> {
+        let what = format!("shape {}", act.link.0);
+        self.host_links(|links| links.shape(&act.link.0, act.rate)).or_fault(what)?;
+        self.container_links(&act.container, |links| links.shape(&act.name, act.rate))
     }
 }
 
@@ -160,11 +201,7 @@ impl Performs<PublishPort> for LinuxWorld {
 
 impl Performs<UnpublishPort> for LinuxWorld {
     async fn perform(&self, act: UnpublishPort) -> Result<(), Fault> {
-        let key = (act.container, act.host, act.host_port, act.protocol.name());
-        // Dropping the task closes the port.
-        if let Some(task) = self.ports.borrow_mut().remove(&key) {
-            task.abort();
-        }
+        publish::unpublish(self, &act.container, act.host, act.host_port, act.protocol);
         Ok(())
     }
 }

@@ -4,9 +4,10 @@
 //! answer to each is an error number, 0 for done. Source: rtnetlink(7). Nothing here is a program to run.
 
 use crate::sys;
+use cutaway_core::network::{Rate, Subnet};
 use nix::Result;
 use nix::errno::Errno;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 const NEW_LINK: u16 = 16;
@@ -32,6 +33,20 @@ const IFLA_STATS64: u16 = 23;
 const INFO_KIND: u16 = 1;
 const INFO_DATA: u16 = 2;
 const VETH_INFO_PEER: u16 = 1;
+const IFLA_PROTINFO: u16 = 12;
+const IFLA_BRPORT_ISOLATED: u16 = 33;
+const IFLA_AF_SPEC: u16 = 26;
+const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
+/// Says of an attribute that it is made of attributes, where the kernel wants it said.
+const NESTED: u16 = 0x8000;
+
+const NEW_QDISC: u16 = 36;
+const DELETE_QDISC: u16 = 37;
+const TCA_KIND: u16 = 1;
+const TCA_OPTIONS: u16 = 2;
+const TCA_TBF_PARMS: u16 = 1;
+const TCA_TBF_RATE64: u16 = 4;
+const TCA_TBF_BURST: u16 = 6;
 
 /// A message that is being put together.
 struct Message {
@@ -176,11 +191,12 @@ impl Netlink {
         self.ask(message.nest(IFLA_LINKINFO, |m| m.attribute(INFO_KIND, b"bridge"))).map(drop)
     }
 
-    pub fn add_veth(&mut self, name: &str, peer: &str) -> Result<()> {
-        let message = Message::new(NEW_LINK, ACK | CREATE | EXCLUSIVE).link(0, 0, 0).name(IFLA_IFNAME, name);
+    pub fn add_veth(&mut self, name: &str, peer: &str, mtu: u32) -> Result<()> {
+        let sized = |m: Message| if mtu > 0 { m.attribute(IFLA_MTU, &mtu.to_ne_bytes()) } else { m };
+        let message = sized(Message::new(NEW_LINK, ACK | CREATE | EXCLUSIVE).link(0, 0, 0).name(IFLA_IFNAME, name));
         let message = message.nest(IFLA_LINKINFO, |m| {
             m.attribute(INFO_KIND, b"veth")
-                .nest(INFO_DATA, |m| m.nest(VETH_INFO_PEER, |m| m.link(0, 0, 0).name(IFLA_IFNAME, peer)))
+                .nest(INFO_DATA, |m| m.nest(VETH_INFO_PEER, |m| sized(m.link(0, 0, 0).name(IFLA_IFNAME, peer))))
         });
         self.ask(message).map(drop)
     }
@@ -196,13 +212,25 @@ impl Netlink {
         self.ask(Message::new(NEW_LINK, ACK).link(index, up, up)).map(drop)
     }
 
-    /// Plugs a link into a bridge and switches it on.
-    pub fn attach(&mut self, name: &str, bridge: &str) -> Result<()> {
+    pub fn set_down(&mut self, name: &str) -> Result<()> {
+        let index = self.link(name)?.index;
+        self.ask(Message::new(NEW_LINK, ACK).link(index, 0, libc::IFF_UP as u32)).map(drop)
+    }
+
+    /// Plugs a link into a bridge and switches it on. Those that are isolated don't reach each other.
+    pub fn attach(&mut self, name: &str, bridge: &str, isolated: bool) -> Result<()> {
         let master = self.link(bridge)?.index;
         let index = self.link(name)?.index;
         let up = libc::IFF_UP as u32;
         let message = Message::new(NEW_LINK, ACK).link(index, up, up);
-        self.ask(message.attribute(IFLA_MASTER, &master.to_ne_bytes())).map(drop)
+        self.ask(message.attribute(IFLA_MASTER, &master.to_ne_bytes()))?;
+        if isolated {
+            let mut message = Message::new(NEW_LINK, ACK).link(index, 0, 0);
+            message.bytes[16] = libc::AF_BRIDGE as u8;
+            let message = message.nest(IFLA_PROTINFO | NESTED, |m| m.attribute(IFLA_BRPORT_ISOLATED, &[1]));
+            self.ask(message)?;
+        }
+        Ok(())
     }
 
     /// Moves a link into the network namespace of a process, under a new name.
@@ -219,37 +247,116 @@ impl Netlink {
         self.ask(Message::new(NEW_LINK, ACK).link(index, 0, 0).attribute(IFLA_ADDRESS, &mac)).map(drop)
     }
 
-    pub fn add_address(&mut self, name: &str, address: Ipv4Addr, prefix: u8) -> Result<()> {
+    /// Whether an interface gives itself an address for its own wire (version 6 only).
+    pub fn choose_own_address(&mut self, name: &str, on: bool) -> Result<()> {
+        const MADE_OF_HARDWARE_ADDRESS: u8 = 0;
+        const NONE: u8 = 1;
         let index = self.link(name)?.index;
-        let mut fixed = vec![libc::AF_INET as u8, prefix, 0, 0];
+        let mode = if on { MADE_OF_HARDWARE_ADDRESS } else { NONE };
+        let message = Message::new(NEW_LINK, ACK)
+            .link(index, 0, 0)
+            .nest(IFLA_AF_SPEC, |m| m.nest(libc::AF_INET6 as u16, |m| m.attribute(IFLA_INET6_ADDR_GEN_MODE, &[mode])));
+        self.ask(message).map(drop)
+    }
+
+    pub fn add_address(&mut self, name: &str, address: IpAddr, prefix: u8) -> Result<()> {
+        const NO_CHECK_FOR_DUPLICATES: u8 = 2;
+        let index = self.link(name)?.index;
+        let (family, flags) = match address {
+            IpAddr::V4(_) => (libc::AF_INET, 0),
+            // We gave it out: nobody else has it, and it is of use at once.
+            IpAddr::V6(_) => (libc::AF_INET6, NO_CHECK_FOR_DUPLICATES),
+        };
+        let mut fixed = vec![family as u8, prefix, flags, 0];
         fixed.extend(index.to_ne_bytes());
-        let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
-        let broadcast = Ipv4Addr::from(u32::from(address) | !mask);
-        let message = Message::new(NEW_ADDRESS, ACK | CREATE | REPLACE).raw(&fixed);
-        let message = message.attribute(2, &address.octets()).attribute(1, &address.octets());
-        self.ask(message.attribute(4, &broadcast.octets())).map(drop)
+        let mut message = Message::new(NEW_ADDRESS, ACK | CREATE | REPLACE).raw(&fixed);
+        message = message.attribute(2, &octets(address)).attribute(1, &octets(address));
+        if address.is_ipv4() {
+            message = message.attribute(4, &octets(Subnet::of(address, prefix).last()));
+        }
+        self.ask(message).map(drop)
     }
 
-    /// Whether a link has this address.
-    pub fn has_address(&mut self, name: &str, address: Ipv4Addr, prefix: u8) -> Result<bool> {
-        let index = self.link(name)?.index;
-        let answers = self.ask(Message::new(GET_ADDRESS, DUMP).raw(&[libc::AF_INET as u8, 0, 0, 0, 0, 0, 0, 0]))?;
-        Ok(answers.iter().any(|a| {
-            a.len() >= 8
-                && i32::from_ne_bytes([a[4], a[5], a[6], a[7]]) == index
-                && a[1] == prefix
-                && attributes(&a[8..]).any(|(kind, value)| kind == 2 && value == address.octets())
-        }))
+    /// The addresses of a link, or of all, with the lengths of their prefixes.
+    pub fn addresses(&mut self, name: Option<&str>) -> Result<Vec<(IpAddr, u8)>> {
+        let index = name.map(|name| self.link(name)).transpose()?.map(|link| link.index);
+        let answers = self.ask(Message::new(GET_ADDRESS, DUMP).raw(&[0; 8]))?;
+        let mine = |a: &&Vec<u8>| {
+            a.len() >= 8 && index.is_none_or(|index| i32::from_ne_bytes([a[4], a[5], a[6], a[7]]) == index)
+        };
+        let address = |a: &Vec<u8>| {
+            let all: Vec<(u16, IpAddr)> = attributes(&a[8..]).filter_map(|(k, v)| Some((k, address(v)?))).collect();
+            // The local address; one of a cable from point to point is another than the first.
+            let found = all.iter().find(|(kind, _)| *kind == 2).or_else(|| all.iter().find(|(kind, _)| *kind == 1));
+            found.map(|(_, address)| (*address, a[1]))
+        };
+        Ok(answers.iter().filter(mine).filter_map(address).collect())
     }
 
-    pub fn add_default_route(&mut self, gateway: Ipv4Addr) -> Result<()> {
+    /// In place of the one for this version of addresses.
+    pub fn set_default_route(&mut self, gateway: IpAddr) -> Result<()> {
         const MAIN_TABLE: u8 = 254;
         const BY_ADMINISTRATOR: u8 = 4;
         const UNICAST: u8 = 1;
-        let fixed = [libc::AF_INET as u8, 0, 0, 0, MAIN_TABLE, BY_ADMINISTRATOR, 0, UNICAST, 0, 0, 0, 0];
+        let family = if gateway.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+        let fixed = [family as u8, 0, 0, 0, MAIN_TABLE, BY_ADMINISTRATOR, 0, UNICAST, 0, 0, 0, 0];
         let message = Message::new(NEW_ROUTE, ACK | CREATE | REPLACE).raw(&fixed);
-        self.ask(message.attribute(5, &gateway.octets())).map(drop)
+        self.ask(message.attribute(5, &octets(gateway))).map(drop)
     }
+
+    /// Lets a link send only so much in a second: a token bucket filter at its root (tc-tbf(8)). `None` takes it away.
+    pub fn shape(&mut self, name: &str, rate: Option<Rate>) -> Result<()> {
+        const AT_ROOT: u32 = u32::MAX;
+        const HANDLE: u32 = 1 << 16;
+        let index = self.link(name)?.index;
+        let head = |message: Message, handle: u32| {
+            let numbers = [index as u32, handle, AT_ROOT, 0];
+            message.raw(&[0; 4]).raw(&numbers.map(u32::to_ne_bytes).concat())
+        };
+        let Some(rate) = rate else {
+            return match self.ask(head(Message::new(DELETE_QDISC, ACK), 0)) {
+                Ok(_) | Err(Errno::ENOENT | Errno::EINVAL) => Ok(()),
+                Err(e) => Err(e),
+            };
+        };
+        let (bytes, burst) = (rate.0 / 8, u32::try_from(rate.burst()).unwrap_or(u32::MAX));
+        // As much as waits for two fifths of a second, but a whole packet before it is cut at least.
+        let queue = u32::try_from((bytes * 2 / 5).max(1 << 16)).unwrap_or(u32::MAX);
+        let message = head(Message::new(NEW_QDISC, ACK | CREATE | REPLACE), HANDLE).name(TCA_KIND, "tbf");
+        let message = message.nest(TCA_OPTIONS, |m| {
+            let m = m.attribute(TCA_TBF_PARMS, &bucket(bytes, queue)).attribute(TCA_TBF_BURST, &burst.to_ne_bytes());
+            match bytes >= u64::from(u32::MAX) {
+                true => m.attribute(TCA_TBF_RATE64, &bytes.to_ne_bytes()),
+                false => m,
+            }
+        });
+        self.ask(message).map(drop)
+    }
+}
+
+/// `struct tc_tbf_qopt`: two rates, of which the second is not used, and the length of the queue. The burst has an
+/// attribute of its own.
+fn bucket(bytes: u64, queue: u32) -> Vec<u8> {
+    const ETHERNET: u8 = 1;
+    let mut out = vec![0, ETHERNET, 0, 0, 0, 0, 0, 0];
+    out.extend(u32::try_from(bytes).unwrap_or(u32::MAX).to_ne_bytes());
+    out.extend([0; 12]);
+    out.extend(queue.to_ne_bytes());
+    out.extend([0; 8]);
+    out
+}
+
+fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(v4) => v4.octets().to_vec(),
+        IpAddr::V6(v6) => v6.octets().to_vec(),
+    }
+}
+
+/// An address by its bytes; their number tells the version.
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let four = <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from);
+    four.or_else(|| <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from))
 }
 
 fn read_link(body: &[u8]) -> Option<Link> {

@@ -1,15 +1,22 @@
-//! Published ports: the supervisor listens on the host's port and passes on what it hears.
+//! Published ports, in two ways, as Docker has them. The supervisor listens on the host's port and passes on what it
+//! hears: that works on every address of the host, loopback included, and a port that is taken is found out by really
+//! binding it. Beside it the kernel leads what comes from elsewhere straight to the container, which costs less and
+//! shows the container who calls.
 //!
-//! It works on every address of the host, loopback included, needs no rules in the kernel, and a port that
-//! is taken is found out by really binding it.
+//! The rules outlive a supervisor that is killed. So a file in the container's runtime folder says that there are some;
+//! whoever lets go of the container, or publishes a port next, takes them away.
 
+use super::firewall;
 use crate::sys::OrFault;
 use crate::world::LinuxWorld;
+use crate::world::container::state;
 use cutaway_core::world::Fault;
 use cutaway_core::world::acts::{Protocol, PublishPort};
 use socket2::{Domain, Socket, Type};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
@@ -22,7 +29,7 @@ const SILENCE: Duration = Duration::from_secs(90);
 
 pub async fn publish(world: &LinuxWorld, act: PublishPort) -> Result<u16, Fault> {
     let at = SocketAddr::new(act.host, act.host_port);
-    let to = SocketAddr::new(IpAddr::V4(act.to), act.port);
+    let to = SocketAddr::new(act.to, act.port);
     let what = format!("bind {at}/{}", act.protocol.name());
     let (port, task) = match act.protocol {
         Protocol::Tcp => {
@@ -39,9 +46,75 @@ pub async fn publish(world: &LinuxWorld, act: PublishPort) -> Result<u16, Fault>
         }
         Protocol::Sctp => return Err(Fault::Unsupported("publishing SCTP ports is not supported".into())),
     };
-    let key = (act.container, act.host, port, act.protocol.name());
+    let act = PublishPort { host_port: port, ..act };
+    let key = (act.container.clone(), act.host, port, act.protocol.name());
     world.ports.borrow_mut().insert(key, task);
+    if firewall::can_lead(&act)
+        && let Err(fault) = lead(world, &act)
+    {
+        unpublish(world, &act.container, act.host, port, act.protocol);
+        return Err(fault);
+    }
     Ok(port)
+}
+
+fn lead(world: &LinuxWorld, act: &PublishPort) -> Result<(), Fault> {
+    sweep(world, &act.container);
+    let mark = mark(world, &act.container);
+    if let Some(folder) = mark.parent() {
+        fs::create_dir_all(folder).or_fault(format!("mkdir {}", folder.display()))?;
+    }
+    fs::write(&mark, "").or_fault(format!("write {}", mark.display()))?;
+    let mut led = world.led.borrow_mut();
+    let ports = led.entry(act.container.clone()).or_default();
+    ports.push(act.clone());
+    firewall::lead(&act.container, ports, &world.told)
+}
+
+/// Takes a published port back.
+pub fn unpublish(world: &LinuxWorld, container: &str, host: IpAddr, host_port: u16, protocol: Protocol) {
+    let key = (container.to_string(), host, host_port, protocol.name());
+    // Dropping the task closes the port.
+    if let Some(task) = world.ports.borrow_mut().remove(&key) {
+        task.abort();
+    }
+    let mut led = world.led.borrow_mut();
+    let Some(ports) = led.get_mut(container) else { return };
+    let before = ports.len();
+    ports.retain(|p| !(p.host == host && p.host_port == host_port && p.protocol == protocol));
+    // The last ones go with the container.
+    if ports.len() < before && !ports.is_empty() {
+        let _ = firewall::lead(container, ports, &world.told);
+    } else if ports.is_empty() {
+        led.remove(container);
+        drop(led);
+        withdraw(world, container);
+    }
+}
+
+/// The file that says that the kernel has rules for a container's ports.
+fn mark(world: &LinuxWorld, container: &str) -> PathBuf {
+    state::folder(&world.runtime, container).join("rules")
+}
+
+/// Takes the rules of a container away, if there are any.
+pub fn withdraw(world: &LinuxWorld, container: &str) {
+    let mark = mark(world, container);
+    if mark.exists() {
+        firewall::withdraw(container);
+        let _ = fs::remove_file(mark);
+    }
+}
+
+/// Takes away the rules of containers that are dead, and whose supervisors could not do it.
+fn sweep(world: &LinuxWorld, except: &str) {
+    for entry in fs::read_dir(world.runtime.join("containers")).into_iter().flatten().flatten() {
+        let Some(id) = entry.file_name().to_str().map(str::to_string) else { continue };
+        let marked = id != except && entry.path().join("rules").exists();
+        if marked && world.live_pid(&id).is_none() && !state::is_supervised(&world.runtime, &id) {
+            withdraw(world, &id);
+        }
+    }
 }
 
 /// A bound socket; of an IPv6 address only that, as the same port of IPv4 is published beside it.
@@ -85,7 +158,9 @@ async fn pass_datagrams(socket: Rc<UdpSocket>, to: SocketAddr) {
         let inner = match clients.get(&from) {
             Some(inner) => inner.clone(),
             None => {
-                let Ok(inner) = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await else { continue };
+                let any: IpAddr =
+                    if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+                let Ok(inner) = UdpSocket::bind((any, 0)).await else { continue };
                 if inner.connect(to).await.is_err() {
                     continue;
                 }

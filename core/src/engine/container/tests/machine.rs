@@ -236,6 +236,7 @@ quiet_acts!(
     MoveLink,
     AddAddress,
     AddRoute,
+    ShapeTraffic,
     ServeNames,
     WriteNetworkFiles,
     Setup
@@ -418,6 +419,7 @@ impl Queries for Machine {
             rootless: false,
             root: "/var/lib/cutaway".into(),
             runtime: "test".into(),
+            default_bridge: "docker0".into(),
         }
     }
     fn has_blob(&self, _: &Digest) -> bool {

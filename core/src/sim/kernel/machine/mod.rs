@@ -10,7 +10,6 @@ mod site;
 
 use super::cgroup::CgroupId;
 use super::executor::{Executor, Turn};
-use super::net::dns;
 use super::os::SimOs;
 use super::process::ExitCell;
 use super::state::Kernel;
@@ -229,10 +228,7 @@ impl Machine {
             self.executor().unpark(task);
         }
         for question in questions {
-            let Some(reply) = dns::answer(&question.bytes, &question.resolver) else { continue };
-            if let Some(socket) = question.from.upgrade() {
-                socket.push(reply, question.server);
-            }
+            question.settle();
         }
         for tty in self.0.hung_up.take() {
             self.kernel(|k| k.hang_up(&tty));

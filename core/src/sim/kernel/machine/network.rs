@@ -1,11 +1,12 @@
 //! Networks, as the world builds them from outside.
 
 use super::Machine;
-use crate::sim::kernel::net::{DnatRule, NetNsId, Resolver};
+use crate::network::Rate;
+use crate::sim::kernel::net::{DnatRule, Exit, NetNsId, Resolver};
 use crate::sim::kernel::state::Kernel;
 use crate::world::acts::Protocol;
 use cutaway_userland::os::{Interface, Pid, Result};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 /// Networks. Interfaces are named within their namespace.
 impl Machine {
@@ -23,10 +24,8 @@ impl Machine {
         self.kernel(Kernel::new_network)
     }
 
-    /// `masquerade`: what leaves the bridge's network for elsewhere takes the host's address; without it
-    /// (an internal network) nothing leaves.
-    pub fn add_bridge(&self, ns: &NetNsId, name: &str, mtu: u32, masquerade: bool) -> Result<()> {
-        self.kernel(|k| k.net.add_bridge(ns, name, mtu, masquerade))
+    pub fn add_bridge(&self, ns: &NetNsId, name: &str, mtu: u32, exit: Exit) -> Result<()> {
+        self.kernel(|k| k.net.add_bridge(ns, name, mtu, exit))
     }
 
     /// A virtual cable between two namespaces (or within one), of whichever machine. A namespace at the other end of the host's
@@ -35,9 +34,9 @@ impl Machine {
         self.kernel(|k| k.net.add_veth(a, b))
     }
 
-    /// Plugs an interface into a bridge, or out (`None`).
-    pub fn set_master(&self, ns: &NetNsId, link: &str, bridge: Option<&str>) -> Result<()> {
-        self.kernel(|k| k.net.set_master(ns, link, bridge))
+    /// Plugs an interface into a bridge, or out (`None`). Those that are isolated do not reach each other.
+    pub fn set_master(&self, ns: &NetNsId, link: &str, bridge: Option<&str>, isolated: bool) -> Result<()> {
+        self.kernel(|k| k.net.set_master(ns, link, bridge, isolated))
     }
 
     pub fn move_link(&self, ns: &NetNsId, link: &str, to: &NetNsId, name: &str) -> Result<()> {
@@ -63,12 +62,24 @@ impl Machine {
         })
     }
 
+    pub fn set_mtu(&self, ns: &NetNsId, link: &str, mtu: u32) -> Result<()> {
+        self.kernel(|k| {
+            k.net.space_mut(ns)?.find_link_mut(link)?.mtu = mtu;
+            Ok(())
+        })
+    }
+
     pub fn add_address(&self, ns: &NetNsId, link: &str, address: IpAddr, prefix: u8) -> Result<()> {
         self.kernel(|k| k.net.add_address(ns, link, address, prefix))
     }
 
-    pub fn add_default_route(&self, ns: &NetNsId, gateway: Ipv4Addr) -> Result<()> {
-        self.kernel(|k| k.net.add_default_route(ns, gateway))
+    pub fn set_default_route(&self, ns: &NetNsId, gateway: IpAddr) -> Result<()> {
+        self.kernel(|k| k.net.set_default_route(ns, gateway))
+    }
+
+    /// Lets an interface send only so much in a second.
+    pub fn shape(&self, ns: &NetNsId, link: &str, rate: Option<Rate>) -> Result<()> {
+        self.kernel(|k| k.net.shape(ns, link, rate))
     }
 
     /// Forwards a port of the host. Host port 0 takes a free one. `EADDRINUSE`.

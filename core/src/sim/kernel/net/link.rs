@@ -1,17 +1,29 @@
 //! Interfaces: loopback, bridges and the ends of virtual cables; making, joining and moving them.
 
+use super::shape::Shaper;
 use super::{DnatRule, Net, NetNsId, Space};
+use crate::network::Rate;
 use crate::world::acts::Protocol;
 use cutaway_userland::Errno;
 use cutaway_userland::os::{Interface, Result, SocketKind};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Where the host lets a bridge's network go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Nowhere.
+    Closed,
+    /// Anywhere, with the senders' own addresses.
+    Open,
+    /// Anywhere, with the host's address.
+    Masquerade,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum LinkKind {
     Loopback,
-    /// `masquerade`: its network may reach elsewhere, with the host's address.
     Bridge {
-        masquerade: bool,
+        exit: Exit,
     },
     /// Number of the namespace and of the interface at the other end.
     Veth {
@@ -29,6 +41,10 @@ pub(crate) struct Link {
     pub addresses: Vec<(IpAddr, u8)>,
     /// The bridge it is plugged into.
     pub master: Option<u32>,
+    /// Plugged in so that it reaches no other isolated one.
+    pub isolated: bool,
+    /// Holds back what is sent out here.
+    pub shaper: Option<Shaper>,
     pub rx_bytes: u64,
     pub tx_bytes: u64,
     pub rx_packets: u64,
@@ -46,6 +62,8 @@ impl Link {
             mtu: 1500,
             addresses: Vec::new(),
             master: None,
+            isolated: false,
+            shaper: None,
             rx_bytes: 0,
             tx_bytes: 0,
             rx_packets: 0,
@@ -91,21 +109,9 @@ impl Link {
     }
 }
 
-/// The network's own address.
-pub(super) fn network(ip: Ipv4Addr, prefix: u8) -> Ipv4Addr {
-    let mask = if prefix == 0 { 0 } else { u32::MAX << (32 - u32::from(prefix.min(32))) };
-    Ipv4Addr::from(u32::from(ip) & mask)
-}
-
-pub(super) fn in_network(ip: IpAddr, own: IpAddr, prefix: u8) -> bool {
-    match (ip, own) {
-        (IpAddr::V4(ip), IpAddr::V4(own)) => network(ip, prefix) == network(own, prefix),
-        (IpAddr::V6(ip), IpAddr::V6(own)) => {
-            let mask = if prefix == 0 { 0 } else { u128::MAX << (128 - u32::from(prefix.min(128))) };
-            u128::from(ip) & mask == u128::from(own) & mask
-        }
-        _ => false,
-    }
+/// The address that stands for all, of the same version.
+pub(super) fn unspecified(like: IpAddr) -> IpAddr {
+    if like.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) }
 }
 
 /// The longest name of an interface (`IFNAMSIZ`).
@@ -126,9 +132,9 @@ impl Net {
         Ok(index)
     }
 
-    pub fn add_bridge(&mut self, ns: &NetNsId, name: &str, mtu: u32, masquerade: bool) -> Result<()> {
+    pub fn add_bridge(&mut self, ns: &NetNsId, name: &str, mtu: u32, exit: Exit) -> Result<()> {
         self.check_name(ns, name)?;
-        let index = self.insert(ns, name, LinkKind::Bridge { masquerade })?;
+        let index = self.insert(ns, name, LinkKind::Bridge { exit })?;
         if let Some(link) = self.space_mut(ns)?.links.get_mut(&index) {
             link.mtu = mtu;
         }
@@ -147,7 +153,7 @@ impl Net {
         Ok(())
     }
 
-    pub fn set_master(&mut self, ns: &NetNsId, link: &str, bridge: Option<&str>) -> Result<()> {
+    pub fn set_master(&mut self, ns: &NetNsId, link: &str, bridge: Option<&str>, isolated: bool) -> Result<()> {
         let space = self.space_mut(ns)?;
         let master = match bridge {
             None => None,
@@ -159,7 +165,8 @@ impl Net {
                 Some(bridge.index)
             }
         };
-        space.find_link_mut(link)?.master = master;
+        let link = space.find_link_mut(link)?;
+        (link.master, link.isolated) = (master, isolated);
         Ok(())
     }
 
@@ -173,7 +180,7 @@ impl Net {
         moved.name = name.to_string();
         moved.up = false;
         moved.addresses.clear();
-        moved.master = None;
+        (moved.master, moved.isolated) = (None, false);
         if let LinkKind::Veth { peer: (other, number) } = moved.kind
             && let Some(peer) = self.spaces.get_mut(&other).and_then(|s| s.links.get_mut(&number))
         {
@@ -209,14 +216,21 @@ impl Net {
         Ok(())
     }
 
-    pub fn add_default_route(&mut self, ns: &NetNsId, gateway: Ipv4Addr) -> Result<()> {
+    /// In place of the one for this version of addresses.
+    pub fn set_default_route(&mut self, ns: &NetNsId, gateway: IpAddr) -> Result<()> {
         let space = self.space_mut(ns)?;
-        if space.connected(IpAddr::V4(gateway)).is_none() {
+        if space.connected(gateway).is_none() {
             return Err(Errno::ENETUNREACH);
         }
-        if !space.gateways.contains(&gateway) {
-            space.gateways.push(gateway);
-        }
+        space.gateways.retain(|other| other.is_ipv6() != gateway.is_ipv6());
+        space.gateways.push(gateway);
+        Ok(())
+    }
+
+    /// Holds back what an interface sends, or no more.
+    pub fn shape(&mut self, ns: &NetNsId, link: &str, rate: Option<Rate>) -> Result<()> {
+        self.shapes |= rate.is_some();
+        self.space_mut(ns)?.find_link_mut(link)?.shaper = rate.map(Shaper::new);
         Ok(())
     }
 

@@ -1,20 +1,23 @@
 //! Networks: namespaces with interfaces and routes, bridges, virtual cables, address translation, sockets.
 //! The functions that configure them are methods of [`Machine`](super::Machine).
 
-pub(crate) mod dns;
 mod link;
 mod route;
+mod shape;
 pub(crate) mod socket;
 
+use crate::network::Subnet;
+use crate::network::dns::{self, Answer, Question};
 use crate::world::acts::Protocol;
 use cutaway_userland::Errno;
 use cutaway_userland::os::{Interface, Result, Route, SocketKind};
 use cutaway_userland::sorted::Arrange;
 use cutaway_userland::sorted::Map as BTreeMap;
+pub use link::Exit;
 pub(crate) use link::{Link, LinkKind};
 pub(crate) use route::{Hop, Verdict};
 use socket::Socket;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::rc::{Rc, Weak};
 
 /// A network namespace, kept alive by this handle and by the processes in it.
@@ -28,26 +31,12 @@ pub struct DnatRule {
     pub host: IpAddr,
     pub host_port: u16,
     pub protocol: Protocol,
-    pub to: Ipv4Addr,
+    pub to: IpAddr,
     pub port: u16,
 }
 
-/// What a name server says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// Addresses of the asked kind (the others are left out of the answer); may be empty.
-    Addresses(Vec<IpAddr>),
-    /// Names of an address (`PTR`).
-    Names(Vec<String>),
-    /// NXDOMAIN.
-    NoSuchName,
-    /// SERVFAIL: nobody could be asked.
-    Failure,
-}
-
-/// Answers a question: the name without its last dot, and the type (1 is A, 28 AAAA, 12 PTR). Called with the
-/// kernel at rest, so it may use the machine.
-pub type Resolver = Rc<dyn Fn(&str, u16) -> Answer>;
+/// Answers a question. Called with the kernel at rest, so it may use the machine.
+pub type Resolver = Rc<dyn Fn(&Question) -> Answer>;
 
 /// The number of the first machine's own network namespace, as Linux has it.
 pub(crate) const FIRST: u64 = 4_026_531_840;
@@ -61,19 +50,35 @@ pub(crate) struct Space {
     /// Ports that lead elsewhere.
     pub dnat: Vec<DnatRule>,
     /// Gateways of default routes.
-    pub gateways: Vec<Ipv4Addr>,
+    pub gateways: Vec<IpAddr>,
     pub sysctls: BTreeMap<String, String>,
     pub resolvers: BTreeMap<IpAddr, Resolver>,
     pub sockets: Vec<Weak<Socket>>,
     next_port: u16,
 }
 
-/// A datagram to a name server, to be answered when the kernel is at rest.
-pub(crate) struct Question {
-    pub resolver: Resolver,
-    pub bytes: Vec<u8>,
-    pub from: Weak<Socket>,
-    pub server: SocketAddr,
+/// A message to a name server, to be answered when the kernel is at rest.
+pub(crate) struct Query {
+    resolver: Resolver,
+    bytes: Vec<u8>,
+    from: Weak<Socket>,
+    /// Whom the answer comes from; none in a stream.
+    server: Option<SocketAddr>,
+}
+
+impl Query {
+    /// Asks the server and hands its answer over.
+    pub fn settle(self) {
+        let Some(question) = dns::question(&self.bytes) else { return };
+        let says = (self.resolver)(&question);
+        let reply = dns::answer(&self.bytes, &question, &says, self.server.is_none());
+        if let Some(socket) = self.from.upgrade() {
+            match self.server {
+                Some(server) => socket.push(reply, server),
+                None => socket.push_stream(&dns::frame(&reply)),
+            }
+        }
+    }
 }
 
 /// Where an answer to a translated datagram goes, and whom it seems to come from.
@@ -89,9 +94,11 @@ pub(crate) struct Net {
     pub spaces: BTreeMap<u64, Space>,
     /// By namespace, local port and the other side as it was seen.
     pub flows: BTreeMap<(u64, u16, SocketAddr), Flow>,
-    pub questions: Vec<Question>,
+    pub questions: Vec<Query>,
     /// Listening Unix sockets, by file system and node.
     pub unix: BTreeMap<(u64, u64), Weak<Socket>>,
+    /// Whether some interface ever held something back: until then nobody has to ask.
+    pub shapes: bool,
     next_index: u32,
 }
 
@@ -106,6 +113,7 @@ impl Net {
         if let Some(host) = self.spaces.get_mut(&number) {
             host.of_machine = true;
             host.sysctls.insert("net/ipv4/ip_forward".into(), "1".into());
+            host.sysctls.insert("net/ipv6/conf/all/forwarding".into(), "1".into());
             host.sysctls.insert("net/ipv4/ping_group_range".into(), "0\t2147483647".into());
             if let Some(lo) = host.links.get_mut(&1) {
                 lo.switch(true);
@@ -180,9 +188,9 @@ impl Net {
         let Ok(space) = self.space(ns) else { return Vec::new() };
         let mut routes = Vec::new();
         for gateway in &space.gateways {
-            if let Some((link, _)) = space.connected(IpAddr::V4(*gateway)) {
+            if let Some((link, _)) = space.connected(*gateway) {
                 routes.push(Route {
-                    destination: Ipv4Addr::UNSPECIFIED,
+                    destination: link::unspecified(*gateway),
                     prefix: 0,
                     gateway: Some(*gateway),
                     device: link.name.clone(),
@@ -193,13 +201,12 @@ impl Net {
         let mut connected = Vec::new();
         for link in space.links.values().filter(|l| l.up && !matches!(l.kind, LinkKind::Loopback)) {
             for (address, prefix) in &link.addresses {
-                let IpAddr::V4(ip) = address else { continue };
                 connected.push(Route {
-                    destination: link::network(*ip, *prefix),
+                    destination: Subnet::of(*address, *prefix).address,
                     prefix: *prefix,
                     gateway: None,
                     device: link.name.clone(),
-                    source: Some(*ip),
+                    source: Some(*address),
                 });
             }
         }
@@ -240,7 +247,7 @@ impl Space {
         let mut best: Option<(&Link, IpAddr, u8)> = None;
         for link in self.links.values().filter(|l| l.up) {
             for (own, prefix) in &link.addresses {
-                if link::in_network(ip, *own, *prefix) && best.is_none_or(|(_, _, p)| *prefix > p) {
+                if Subnet::of(*own, *prefix).contains(ip) && best.is_none_or(|(_, _, p)| *prefix > p) {
                     best = Some((link, *own, *prefix));
                 }
             }
@@ -253,13 +260,8 @@ impl Space {
         if let Some((link, own)) = self.connected(ip) {
             return Some((link, ip, own));
         }
-        if ip.is_ipv6() {
-            return None;
-        }
-        self.gateways.iter().find_map(|gateway| {
-            let hop = IpAddr::V4(*gateway);
-            self.connected(hop).map(|(link, own)| (link, hop, own))
-        })
+        let ways = self.gateways.iter().filter(|gateway| gateway.is_ipv6() == ip.is_ipv6());
+        ways.copied().find_map(|hop| self.connected(hop).map(|(link, own)| (link, hop, own)))
     }
 
     pub fn find_link(&self, name: &str) -> Result<&Link> {
@@ -270,8 +272,9 @@ impl Space {
         self.links.values_mut().find(|l| l.name == name).ok_or(Errno::ENODEV)
     }
 
-    pub fn forwards(&self) -> bool {
-        self.sysctls.get("net/ipv4/ip_forward").is_some_and(|v| v != "0")
+    pub fn forwards(&self, ip: IpAddr) -> bool {
+        let path = if ip.is_ipv4() { "net/ipv4/ip_forward" } else { "net/ipv6/conf/all/forwarding" };
+        self.sysctls.get(path).is_some_and(|v| v != "0")
     }
 
     /// A free port for a socket that did not ask for one.

@@ -1,7 +1,7 @@
 //! The way of a packet: from namespace to namespace over cables and bridges, with the host's translation of
 //! addresses and its rules about who may reach whom (Docker's: networks are apart from each other).
 
-use super::{LinkKind, Net, Space};
+use super::{Exit, LinkKind, Net, Space};
 use crate::world::acts::Protocol;
 use cutaway_userland::Errno;
 use std::net::{IpAddr, SocketAddr};
@@ -69,7 +69,7 @@ impl Net {
                 let from = packet.from.unwrap_or(packet.to.ip());
                 return Verdict::Deliver(Delivery { ns: at, to: packet.to, from, hops, latency });
             }
-            if came.is_some() && !space.forwards() {
+            if came.is_some() && !space.forwards(packet.to.ip()) {
                 return Verdict::Dropped;
             }
             let Some((out, next, own)) = space.route(packet.to.ip()) else {
@@ -117,13 +117,14 @@ impl Net {
     fn segment(&self, ns: u64, link: u32) -> Vec<(u64, u32)> {
         let Some(space) = self.spaces.get(&ns) else { return Vec::new() };
         match space.links.get(&link).map(|l| &l.kind) {
-            Some(LinkKind::Bridge { .. }) => self.ports(ns, link),
+            Some(LinkKind::Bridge { .. }) => self.ports(ns, link, false),
             Some(LinkKind::Veth { peer: (other, index) }) => {
                 let far = self.spaces.get(other).and_then(|s| s.links.get(index));
                 match far.filter(|l| l.up).map(|l| l.master) {
                     Some(Some(bridge)) => {
+                        let apart = far.is_some_and(|l| l.isolated);
                         let mut all = vec![(*other, bridge)];
-                        all.extend(self.ports(*other, bridge).into_iter().filter(|end| *end != (ns, link)));
+                        all.extend(self.ports(*other, bridge, apart).into_iter().filter(|end| *end != (ns, link)));
                         all
                     }
                     Some(None) => vec![(*other, *index)],
@@ -134,13 +135,13 @@ impl Net {
         }
     }
 
-    /// The far ends of the cables that are plugged into a bridge.
-    fn ports(&self, ns: u64, bridge: u32) -> Vec<(u64, u32)> {
+    /// The far ends of the cables that are plugged into a bridge; `apart` leaves out those that are isolated.
+    fn ports(&self, ns: u64, bridge: u32, apart: bool) -> Vec<(u64, u32)> {
         let Some(space) = self.spaces.get(&ns) else { return Vec::new() };
         if !space.links.get(&bridge).is_some_and(|b| b.up) {
             return Vec::new();
         }
-        let plugged = space.links.values().filter(|l| l.up && l.master == Some(bridge));
+        let plugged = space.links.values().filter(|l| l.up && l.master == Some(bridge) && !(apart && l.isolated));
         plugged
             .filter_map(|l| match l.kind {
                 LinkKind::Veth { peer } => Some(peer),
@@ -159,10 +160,14 @@ fn translate(space: &Space, packet: &mut Packet) {
     let fits = |ip: IpAddr| ip == packet.to.ip() || (ip.is_unspecified() && ip.is_ipv4() == packet.to.is_ipv4());
     let rule = space.dnat.iter().find(|r| r.protocol == protocol && r.host_port == packet.to.port() && fits(r.host));
     if let Some(rule) = rule {
-        packet.to = SocketAddr::new(IpAddr::V4(rule.to), rule.port);
+        // What the host sends to an address of its own comes from that address.
+        if packet.from.is_none() && !packet.to.ip().is_loopback() {
+            packet.from = Some(packet.to.ip());
+        }
+        packet.to = SocketAddr::new(rule.to, rule.port);
         packet.translated = true;
         // What the host itself sends leaves with an address of the network that it is led to.
-        if packet.from.is_some_and(|ip| ip.is_loopback() || !ip.is_ipv4()) {
+        if packet.from.is_some_and(|ip| ip.is_loopback() || ip.is_ipv6() != rule.to.is_ipv6()) {
             packet.from = None;
         }
     }
@@ -180,15 +185,17 @@ enum Forward {
 
 /// The host's rules for what it passes on.
 fn forward(inward: &LinkKind, from: u32, out: &LinkKind, to: u32, translated: bool) -> Forward {
+    use Exit::{Closed, Masquerade, Open};
     match (inward, out) {
         (LinkKind::Bridge { .. }, LinkKind::Bridge { .. }) if from == to => Forward::Masquerade,
-        (LinkKind::Bridge { masquerade: true }, LinkKind::Bridge { masquerade: true }) if translated => {
+        (LinkKind::Bridge { exit: Open | Masquerade }, LinkKind::Bridge { exit: Open | Masquerade }) if translated => {
             Forward::Masquerade
         }
         (LinkKind::Bridge { .. }, LinkKind::Bridge { .. }) => Forward::Drop,
-        (LinkKind::Bridge { masquerade: true }, _) => Forward::Masquerade,
-        (LinkKind::Bridge { masquerade: false }, _) => Forward::Drop,
-        (_, LinkKind::Bridge { masquerade: true }) if translated => Forward::Pass,
+        (LinkKind::Bridge { exit: Masquerade }, _) => Forward::Masquerade,
+        (LinkKind::Bridge { exit: Open }, _) => Forward::Pass,
+        (LinkKind::Bridge { exit: Closed }, _) => Forward::Drop,
+        (_, LinkKind::Bridge { exit: Open | Masquerade }) if translated => Forward::Pass,
         (_, LinkKind::Bridge { .. }) => Forward::Drop,
         _ => Forward::Pass,
     }

@@ -1,6 +1,7 @@
 //! Sockets: streams and datagrams over IP, and streams by a name in the file system.
 
-use super::{Flow, Hop, Net, NetNsId, Question, Verdict};
+use super::{Flow, Hop, Net, NetNsId, Query, Resolver, Verdict, shape};
+use crate::network::dns;
 use crate::sim::kernel::cred::Cap;
 use crate::sim::kernel::executor::Waiters;
 use crate::sim::kernel::file::Object;
@@ -36,6 +37,14 @@ pub(crate) struct Stream {
     caller: bool,
     /// Its writing half is over.
     shut: bool,
+    /// At the other end is a name server.
+    asks: Option<Rc<Asking>>,
+}
+
+/// A conversation with a name server: what was said so far and is no whole question yet.
+struct Asking {
+    resolver: Resolver,
+    heard: RefCell<Vec<u8>>,
 }
 
 pub(crate) struct Socket {
@@ -130,6 +139,15 @@ impl Socket {
             queue.push_back((bytes, from));
         }
         self.changed.wake();
+    }
+}
+
+impl Socket {
+    /// Puts bytes into what a connection receives, as far as there is room.
+    pub fn push_stream(&self, bytes: &[u8]) {
+        if let State::Connected(stream) = &*self.state.borrow() {
+            let _ = stream.receive.write(bytes, Waker::noop());
+        }
     }
 }
 
@@ -294,8 +312,13 @@ impl Kernel {
         // The handshake: two packets there, one back.
         self.net.count(&delivery.hops, 60, false);
         self.net.count(&delivery.hops, 60, true);
-        let server = self.net.spaces.get(&delivery.ns).and_then(|s| s.receiver(SocketKind::Tcp, delivery.to));
-        let Some(server) = server else { return Outcome { result: Err(Errno::ECONNREFUSED), after } };
+        let there = self.net.spaces.get(&delivery.ns);
+        let resolver =
+            there.and_then(|s| s.resolvers.get(&delivery.to.ip())).filter(|_| delivery.to.port() == 53).cloned();
+        let server = there.and_then(|s| s.receiver(SocketKind::Tcp, delivery.to));
+        if server.is_none() && resolver.is_none() {
+            return Outcome { result: Err(Errno::ECONNREFUSED), after };
+        }
         let port = match self.give_port(socket) {
             Ok(address) => address.port(),
             Err(errno) => return Outcome { result: Err(errno), after },
@@ -303,8 +326,45 @@ impl Kernel {
         let near = SocketAddr::new(self.own_address(&socket.ns, to.ip(), delivery.from), port);
         let seen = Address::Inet(SocketAddr::new(delivery.from, port));
         *socket.local.borrow_mut() = Some(Address::Inet(near));
-        let result = join(socket, &server, seen, Address::Inet(to), Address::Inet(delivery.to), Rc::new(delivery.hops));
+        let hops = Rc::new(delivery.hops);
+        let result = match (server, resolver) {
+            (Some(server), _) => join(socket, &server, seen, Address::Inet(to), Address::Inet(delivery.to), hops),
+            (None, Some(resolver)) => {
+                converse(socket, resolver, Address::Inet(to), hops);
+                Ok(())
+            }
+            (None, None) => Err(Errno::ECONNREFUSED),
+        };
         Outcome { result, after }
+    }
+
+    /// How much of what is to be sent a way with limits takes in one go, and how long until it is through; `None`
+    /// where nothing holds it back.
+    pub fn held_back(&mut self, pid: Pid, fd: Fd, bytes: usize, to: Option<&Address>) -> Option<(usize, Duration)> {
+        if !self.net.shapes {
+            return None;
+        }
+        let socket = self.socket_at(pid, fd).ok()?;
+        let (hops, back, stream) = match (&*socket.state.borrow(), to) {
+            (State::Connected(stream), _) if !stream.shut => (stream.hops.clone(), !stream.caller, true),
+            (State::Datagrams { peer, .. }, to) => {
+                let given = to.and_then(|to| if let Address::Inet(to) = to { Some(*to) } else { None });
+                let to = given.or(*peer)?;
+                let own = socket.bound().map(|a| a.ip()).filter(|ip| !ip.is_unspecified());
+                let Verdict::Deliver(way) = self.net.follow(*socket.ns.0, own, to, Some(Protocol::Udp)) else {
+                    return None;
+                };
+                (Rc::new(way.hops), false, false)
+            }
+            _ => return None,
+        };
+        let portion = self.net.portion(&hops, back)?;
+        let (portion, size) = match stream {
+            true => (portion.min(bytes), shape::packed(portion.min(bytes))),
+            false => (bytes, bytes as u64 + 42),
+        };
+        let now = self.now();
+        Some((portion, self.net.hold_back(now, &hops, back, size)))
     }
 
     /// The address that a namespace itself uses towards another.
@@ -359,6 +419,10 @@ impl Kernel {
     pub fn send(&mut self, _pid: Pid, socket: &Rc<Socket>, bytes: &[u8], waker: &Waker) -> Poll<Result<usize>> {
         let (written, hops, back) = match &*socket.state.borrow() {
             State::Connected(stream) if stream.shut => return Poll::Ready(Err(Errno::EPIPE)),
+            State::Connected(Stream { asks: Some(asking), .. }) => {
+                self.net.questions.extend(asking.listen(bytes, socket));
+                return Poll::Ready(Ok(bytes.len()));
+            }
             State::Connected(stream) => (stream.send.write(bytes, waker), stream.hops.clone(), !stream.caller),
             State::Datagrams { peer: Some(peer), .. } => {
                 let peer = *peer;
@@ -407,9 +471,8 @@ impl Kernel {
         if delivery.to.port() == 53
             && let Some(resolver) = space.resolvers.get(&delivery.to.ip())
         {
-            let question =
-                Question { resolver: resolver.clone(), bytes: bytes.to_vec(), from: Rc::downgrade(socket), server: to };
-            self.net.questions.push(question);
+            let (resolver, from) = (resolver.clone(), Rc::downgrade(socket));
+            self.net.questions.push(Query { resolver, bytes: bytes.to_vec(), from, server: Some(to) });
             return Ok(bytes.len());
         }
         if let Some(receiver) = space.receiver(SocketKind::Udp, delivery.to) {
@@ -485,7 +548,11 @@ impl Kernel {
                 self.net.count(&delivery.hops, bytes, false);
                 self.net.count(&delivery.hops, bytes, true);
                 let jitter = Duration::from_micros(self.random_u64() % 15);
-                (Ok(()), delivery.latency * 2 + jitter)
+                let now = self.now();
+                let there = self.net.hold_back(now, &delivery.hops, false, bytes);
+                let back = self.net.hold_back(now + there, &delivery.hops, true, bytes);
+                let after = delivery.latency * 2 + jitter + there + back;
+                if after > timeout { (Err(Errno::ETIMEDOUT), timeout) } else { (Ok(()), after) }
             }
             Verdict::Fail(errno) => (Err(errno), Duration::ZERO),
             Verdict::NoHost if timeout >= NO_NEIGHBOUR => (Err(Errno::EHOSTUNREACH), NO_NEIGHBOUR),
@@ -501,9 +568,36 @@ impl Kernel {
 
 impl Net {
     /// The questions to name servers that wait for an answer.
-    pub fn take_questions(&mut self) -> Vec<Question> {
+    pub fn take_questions(&mut self) -> Vec<Query> {
         std::mem::take(&mut self.questions)
     }
+}
+
+impl Asking {
+    /// Takes in what was said; the questions that are whole now.
+    fn listen(&self, bytes: &[u8], socket: &Rc<Socket>) -> Vec<Query> {
+        let mut heard = self.heard.borrow_mut();
+        heard.extend(bytes);
+        let mut questions = Vec::new();
+        while let Some((message, taken)) = dns::framed(&heard) {
+            let (resolver, from) = (self.resolver.clone(), Rc::downgrade(socket));
+            questions.push(Query { resolver, bytes: message.to_vec(), from, server: None });
+            heard.drain(..taken);
+        }
+        questions
+    }
+}
+
+/// Connects a caller to a name server that is no process.
+fn converse(caller: &Rc<Socket>, resolver: Resolver, remote: Address, hops: Rc<Vec<Hop>>) {
+    let (there, back) = (Rc::new(Pipe::new()), Rc::new(Pipe::new()));
+    for pipe in [&there, &back] {
+        pipe.add_reader();
+        pipe.add_writer();
+    }
+    let asks = Some(Rc::new(Asking { resolver, heard: RefCell::default() }));
+    *caller.state.borrow_mut() =
+        State::Connected(Stream { receive: back, send: there, remote, hops, caller: true, shut: false, asks });
 }
 
 /// Joins a caller to a listening socket: both ends are connected, one waits to be accepted.
@@ -529,6 +623,7 @@ fn join(
         hops: hops.clone(),
         caller: false,
         shut: false,
+        asks: None,
     });
     match &mut *server.state.borrow_mut() {
         State::Listening { waiting, backlog } if waiting.len() < (*backlog).max(1) + 1 => {
@@ -539,6 +634,6 @@ fn join(
     }
     server.changed.wake();
     *caller.state.borrow_mut() =
-        State::Connected(Stream { receive: back, send: there, remote, hops, caller: true, shut: false });
+        State::Connected(Stream { receive: back, send: there, remote, hops, caller: true, shut: false, asks: None });
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The files of /proc/PID/net: interfaces, routes, sockets, neighbours.
 
+use crate::engine::network::v4;
 use crate::sim::kernel::net::NetNsId;
 use crate::sim::kernel::state::Kernel;
 use cutaway_userland::os::SocketKind;
@@ -24,15 +25,37 @@ pub(super) fn read(k: &Kernel, ns: &NetNsId, name: &str) -> String {
                 "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT                                                       \n"
                     .to_string();
             for route in k.net.routes(ns) {
+                let IpAddr::V4(destination) = route.destination else { continue };
+                let gateway = route.gateway.and_then(v4).unwrap_or(Ipv4Addr::UNSPECIFIED);
                 let mask = if route.prefix == 0 { 0 } else { u32::MAX << (32 - u32::from(route.prefix)) };
                 let flags = if route.gateway.is_some() { 3 } else { 1 };
                 text += &format!(
                     "{}\t{}\t{}\t{flags:04X}\t0\t0\t0\t{:08X}\t0\t0\t0                                                                             \n",
                     route.device,
-                    hex(route.destination),
-                    hex(route.gateway.unwrap_or(Ipv4Addr::UNSPECIFIED)),
+                    hex(destination),
+                    hex(gateway),
                     mask.swap_bytes(),
                 );
+            }
+            text
+        }
+        "if_inet6" => {
+            let mut text = String::new();
+            for i in k.net.interfaces(ns) {
+                for (address, prefix) in &i.addresses {
+                    let IpAddr::V6(address) = address else { continue };
+                    let scope = match address.segments()[0] {
+                        _ if address.is_loopback() => 0x10,
+                        s if s & 0xffc0 == 0xfe80 => 0x20,
+                        _ => 0,
+                    };
+                    text += &format!(
+                        "{:032x} {:02x} {prefix:02x} {scope:02x} 80 {:>8}\n",
+                        u128::from(*address),
+                        i.index,
+                        i.name
+                    );
+                }
             }
             text
         }

@@ -1,11 +1,12 @@
 //! Networks as Docker builds them: bridges with containers, the host, the outside, published ports, names.
 
 use super::*;
-use crate::sim::kernel::{Answer, DnatRule, NamespaceChoice, NetNsId};
+use crate::network::dns::{Answer, Question};
+use crate::sim::kernel::{DnatRule, Exit, NamespaceChoice, NetNsId};
 use crate::world::acts::Protocol;
 use cutaway_userland::Errno;
 use cutaway_userland::os::{Address, SocketKind};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// Two bridges with two and one container, an internal one with one, and the outside.
@@ -27,14 +28,14 @@ fn container(machine: &Machine, bridge: &str, address: &str, gateway: Option<&st
     let (host, own) = (machine.host_network(), machine.network_of(pid).unwrap());
     let (near, far) = (format!("veth{index}"), format!("tmp{index}"));
     machine.add_veth((&host, &near), (&host, &far)).unwrap();
-    machine.set_master(&host, &near, Some(bridge)).unwrap();
+    machine.set_master(&host, &near, Some(bridge), false).unwrap();
     machine.set_up(&host, &near, true).unwrap();
     machine.move_link(&host, &far, &own, "eth0").unwrap();
     machine.add_address(&own, "eth0", ip(address), 16).unwrap();
     machine.set_up(&own, "eth0", true).unwrap();
     machine.set_up(&own, "lo", true).unwrap();
     if let Some(gateway) = gateway {
-        machine.add_default_route(&own, gateway.parse().unwrap()).unwrap();
+        machine.set_default_route(&own, gateway.parse().unwrap()).unwrap();
     }
     pid
 }
@@ -51,11 +52,12 @@ fn lab() -> Lab {
     link(&machine, &host, "eth0", "10.0.2.15", 24);
     link(&machine, &outside, "wan", "10.0.2.2", 24);
     machine.add_address(&outside, "wan", ip("8.8.8.8"), 32).unwrap();
-    machine.add_default_route(&host, Ipv4Addr::new(10, 0, 2, 2)).unwrap();
-    for (name, address, masquerade) in
-        [("br0", "172.17.0.1", true), ("br1", "172.18.0.1", true), ("br2", "172.19.0.1", false)]
+    machine.set_default_route(&host, ip("10.0.2.2")).unwrap();
+    let all = [Exit::Masquerade, Exit::Masquerade, Exit::Closed];
+    for (exit, (name, address)) in
+        all.into_iter().zip([("br0", "172.17.0.1"), ("br1", "172.18.0.1"), ("br2", "172.19.0.1")])
     {
-        machine.add_bridge(&host, name, 1500, masquerade).unwrap();
+        machine.add_bridge(&host, name, 1500, exit).unwrap();
         link(&machine, &host, name, address, 16);
     }
     let mut pids = vec![
@@ -114,8 +116,7 @@ fn who_reaches_whom() {
     lab.serve(1, "0.0.0.0:80");
     lab.serve(4, "0.0.0.0:443");
     let publish = |host: &str, host_port, port| {
-        let rule =
-            DnatRule { host: ip(host), host_port, protocol: Protocol::Tcp, to: Ipv4Addr::new(172, 17, 0, 3), port };
+        let rule = DnatRule { host: ip(host), host_port, protocol: Protocol::Tcp, to: ip("172.17.0.3"), port };
         lab.machine.publish(rule)
     };
     assert_eq!(publish("0.0.0.0", 8080, 80), Ok(8080));
@@ -134,7 +135,7 @@ fn who_reaches_whom() {
         (internal, "172.17.0.3:80", Err(Errno::ENETUNREACH)),
         (None, "172.17.0.3:80", seen("172.17.0.1")),
         (None, "127.0.0.1:8080", seen("172.17.0.1")),
-        (None, "10.0.2.15:8080", seen("172.17.0.1")),
+        (None, "10.0.2.15:8080", seen("10.0.2.15")),
         (None, "127.0.0.1:8081", refused),
         (c, "10.0.2.15:8080", seen("172.17.0.1")),
         (a, "172.17.0.1:8080", seen("172.17.0.1")),
@@ -178,7 +179,7 @@ fn names_are_answered_and_datagrams_return() {
     let ns = lab.machine.network_of(lab.pids[0]).unwrap();
     let machine = lab.machine.clone();
     // The resolver may use the machine.
-    let resolver = move |name: &str, _| match name {
+    let resolver = move |question: &Question| match question.name.as_str() {
         "db" if machine.now() > Duration::ZERO => Answer::Addresses(vec![ip("172.17.0.3")]),
         _ => Answer::NoSuchName,
     };
@@ -269,7 +270,7 @@ fn machines_at_one_site_have_kernels_of_their_own_and_share_time_and_cables() {
         machine.set_up(ns, "eth0", true).unwrap();
     }
     // A published port is its own machine's.
-    let to = Ipv4Addr::new(10, 9, 9, 9);
+    let to = ip("10.9.9.9");
     let host = IpAddr::from([0, 0, 0, 0]);
     let rule = DnatRule { host, host_port: 80, protocol: Protocol::Tcp, to, port: 80 };
     two.publish(rule.clone()).unwrap();

@@ -1,0 +1,129 @@
+//! Networks from beginning to end, on the simulated machine.
+
+use crate::sim::session::{Config, Session};
+
+/// What a script of the simulated host prints, both streams together. Its servers have a page and a megabyte.
+fn shell(script: &str) -> String {
+    const SERVER: &str = "serve() { docker run -d -q \"$@\" busybox sh -c 'mkdir /w; cd /w; echo page > index.html; \
+                          dd if=/dev/zero of=big bs=1000 count=1000 2>/dev/null; httpd -f' > /dev/null; sleep 1; }";
+    let session = Session::new(Config::default());
+    let mut seen = Vec::new();
+    let whole = format!("{{ docker pull -q busybox > /dev/null; {SERVER}\n{script}\n}} 2>&1");
+    session.script(&whole, |bytes| seen.extend_from_slice(bytes));
+    String::from_utf8_lossy(&seen).into_owned()
+}
+
+/// The seconds that `time` told, one for each time.
+fn seconds(text: &str) -> Vec<f64> {
+    let times = text.lines().filter_map(|l| l.strip_prefix("real\t")?.split_once("m ")?.1.strip_suffix('s'));
+    times.map(|s| s.parse().expect("seconds")).collect()
+}
+
+#[test]
+fn a_rate_holds_back_in_both_directions() {
+    let script = "docker network create net > /dev/null; serve --name web --network net\n\
+        get() { docker run --rm --network net $2 busybox sh -c \"time wget -qO /dev/null http://$1/big\"; }\n\
+        get web; get web '--network-rate 1mbit'\n\
+        serve --name slow --network net --network-rate 125kb; get slow\n\
+        docker update --network-rate 8mbit slow; get slow; docker inspect -f '{{.HostConfig.NetworkRate}}' slow\n\
+        docker update --network-rate 0 slow; get slow; docker inspect slow | grep -c NetworkRate";
+    let text = shell(script);
+    // A megabyte and its headers at a megabit a second.
+    let (least, most) = (8.2, 8.5);
+    let [free, received, sent, faster, freed] = seconds(&text)[..] else { panic!("{text}") };
+    assert!(free < 0.1 && freed < 0.1, "{text}");
+    assert!((least..most).contains(&received) && (least..most).contains(&sent), "{text}");
+    assert!((0.9..1.2).contains(&faster), "{text}");
+    assert!(text.contains("\n8000000\n") && text.ends_with("\n0\n"), "{text}");
+}
+
+#[test]
+fn a_rate_is_a_step_of_its_own() {
+    for (rate, told) in [("10mbit", "Let 10mbit a second through eth0"), ("64kb", "Let 512kbit a second through eth0")]
+    {
+        let session = Session::new(Config::default());
+        session.script(&format!("docker run -q --rm --network-rate {rate} busybox true"), |_| {});
+        let steps = session.steps(0);
+        let step = &steps.iter().find(|m| m.step.story.act == "shape-traffic").expect("a step").step;
+        assert!(step.story.what.starts_with(told), "{}", step.story.what);
+        assert!(step.story.syscalls.iter().any(|c| c.contains("RTM_NEWQDISC") && c.ends_with("dev eth0)")));
+    }
+}
+
+#[test]
+fn pings_wait_for_a_slow_wire_too() {
+    let text =
+        shell("docker run --rm --network-rate 8kbit busybox ping -c 2 -s 1400 -i 0.01 172.17.0.1 | grep -c ' time='");
+    assert_eq!(text, "2\n");
+    let text = shell("docker run --rm --network-rate 8kbit busybox ping -c 6 -s 1400 -i 0.01 172.17.0.1 | tail -1");
+    let most: f64 =
+        text.trim().trim_end_matches(" ms").rsplit('/').next().and_then(|n| n.parse().ok()).expect("a time");
+    assert!(most > 1_000.0, "{text}");
+}
+
+#[test]
+fn both_versions_of_addresses() {
+    let script = "docker network create --ipv6 --subnet fd00:7::/64 --subnet 10.7.0.0/24 six > /dev/null\n\
+        serve --name web --network six --ip6 fd00:7::50 --network-alias site\n\
+        docker network inspect -f '{{json .IPAM.Config}} {{.EnableIPv6}}' six\n\
+        F='{{.IPAddress}} {{.GlobalIPv6Address}}/{{.GlobalIPv6PrefixLen}} {{.IPv6Gateway}} {{json .IPAMConfig}}'\n\
+        docker inspect -f \"{{with .NetworkSettings.Networks.six}}$F{{end}}\" web\n\
+        docker exec web grep -c fd00:7::50 /etc/hosts\n\
+        in() { docker run --rm --network six busybox sh -c \"$1\"; }\n\
+        in 'ping6 -c1 web | sed -n 1p; wget -qO- http://[fd00:7::50]/; wget -qO- http://site/; ip -6 route | head -1'\n\
+        in 'nslookup -type=aaaa site | grep ^Address:; nslookup fd00:7::50 | grep name; echo over | nc -w 1 fd00:7::50 81'\n\
+        docker run --rm --network six --ip6 fd00:8::1 busybox true | head -3";
+    assert_eq!(
+        shell(script),
+        "[{\"Subnet\":\"10.7.0.0/24\"},{\"Subnet\":\"fd00:7::/64\"}] true\n\
+         10.7.0.2 fd00:7::50/64 fd00:7::1 {\"IPv6Address\":\"fd00:7::50\"}\n1\n\
+         PING web (fd00:7::50): 56 data bytes\npage\npage\ndefault via fd00:7::1 dev eth0 \n\
+         Address:\t127.0.0.11:53\nAddress: 10.7.0.2\nAddress: fd00:7::50\n\
+         0.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.7.0.0.0.0.0.d.f.ip6.arpa\tname = web.six\n\
+         nc: can't connect to remote host (fd00:7::50): Connection refused\n\
+         docker: Error response from daemon: failed to set up container networking: invalid config for network six: \
+         invalid endpoint settings:\nno configured subnet contains IP address fd00:8::1\n\n\
+         Run 'docker run --help' for more information\n"
+    );
+}
+
+#[test]
+fn subnets_are_chosen_and_refused() {
+    let script = "docker network create --ipv6 auto > /dev/null; docker network create --ipv4=false --ipv6 six > /dev/null\n\
+        docker network inspect -f '{{.EnableIPv4}} {{.EnableIPv6}} {{len .IPAM.Config}}' auto six\n\
+        docker network create --subnet 172.18.3.0/24 x\n\
+        docker network create --subnet 10.0.0.0/24 --subnet 10.1.0.0/24 x\n\
+        docker network create --subnet 10.0.0.7/24 x\n\
+        docker network create -o com.docker.network.driver.mtu=big x\n\
+        docker network create --ipv4=false x\n\
+        docker network create -d macvlan x | cut -c -70\n\
+        docker network ls -q --filter name=^x$";
+    assert_eq!(
+        shell(script),
+        "true true 2\nfalse true 1\n\
+         Error response from daemon: invalid pool request: Pool overlaps with other one on this address space\n\
+         Error response from daemon: bridge driver doesn't support multiple subnets\n\
+         Error response from daemon: invalid network config:\ninvalid subnet 10.0.0.7/24: it should be 10.0.0.0/24\n\
+         Error response from daemon: failed to parse com.docker.network.driver.mtu value: big (strconv.Atoi: parsing \"big\": invalid syntax)\n\
+         Error response from daemon: IPv4 or IPv6 must be enabled\n\
+         Error response from daemon: networks of driver macvlan are not supported: they would put containers onto the host's own wire; use a bridge\n"
+    );
+}
+
+#[test]
+fn options_of_a_bridge() {
+    let script = "O=com.docker.network.bridge; docker network create -o $O.enable_icc=false apart > /dev/null\n\
+        serve --name a1 --network apart -p 8001:80\n\
+        docker run --rm --network apart busybox ping -c 1 -W 1 a1 > /dev/null || echo apart\n\
+        wget -qO- http://127.0.0.1:8001/\n\
+        docker network create -o $O.host_binding_ipv4=127.0.0.1 -o $O.name=br-own -o com.docker.network.driver.mtu=1400 own > /dev/null\n\
+        serve --name b1 --network own -p 8002:80; docker port b1; docker exec b1 cat /sys/class/net/eth0/mtu\n\
+        ip -o addr show br-own | grep -c inet\n\
+        docker network create --internal closed > /dev/null; serve --name c1 --network closed -p 8003:80\n\
+        docker port c1; wget -qO- -T 1 http://127.0.0.1:8003/ || echo closed; docker exec c1 ip route | grep -c default";
+    assert_eq!(
+        shell(script),
+        "apart\npage\n80/tcp -> 127.0.0.1:8002\n1400\n1\n\
+         wget: can't connect to remote host (127.0.0.1): Connection refused\nclosed\n0\n"
+    );
+}
