@@ -203,7 +203,8 @@ fn a_volume_without_a_name_survives_a_new_container() {
         "mkdir t && cd t
          printf 'services:\\n  a: {image: busybox, command: sleep 99, volumes: [/d], stop_grace_period: 1s}\\n' > compose.yaml
          docker compose up -d 2>/dev/null; docker compose exec -T a sh -c 'echo kept > /d/f'
-         docker compose up -d --force-recreate 2>/dev/null; docker compose exec -T a cat /d/f
+         docker compose up -d --force-recreate 2>/dev/null; docker compose up -d --force-recreate 2>/dev/null
+         docker compose exec -T a cat /d/f
          docker compose up -d --force-recreate -V 2>/dev/null; docker compose exec -T a ls -A /d; echo end",
     );
     assert!(out.ends_with("kept\nend\n"), "{out}");
@@ -297,4 +298,28 @@ X
     ] {
         assert!(out.contains(part), "{part:?} is missing in\n{out}");
     }
+}
+
+#[test]
+fn events_and_ends_in_composes_words() {
+    let (out, _) = script(
+        "mkdir t && cd t
+         printf 'services:\\n  a: {image: busybox, command: sh -c \"sleep 2; exit 4\"}\\n  b: {image: busybox, command: sleep 1}\\n' > compose.yaml
+         docker compose up -d 2>/dev/null; docker compose wait a b; echo status $?
+         docker compose events --since 1m --until 0s a; docker compose events --json --since 1m --until 0s b | tail -1
+         docker compose exec x ls; docker compose scale a=x; docker compose up --wait --detach --attach a",
+    );
+    for part in [
+        " exited with status code 0\ncontainer \"",
+        " exited with status code 4\nstatus 4\n",
+        " container create ",
+        " (image=busybox, name=t-a-1)\n\n",
+        "{\"action\":\"die\",\"attributes\":{\"execDuration\":",
+        "service \"x\" is not running\n",
+        "invalid scale specifier: can't parse replica value as int: a=x\n",
+        "--wait cannot be combined with ",
+    ] {
+        assert!(out.contains(part), "{part:?} is missing in\n{out}");
+    }
+    assert!(!out.contains("name=t-b-1)"), "{out}");
 }

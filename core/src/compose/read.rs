@@ -128,6 +128,12 @@ fn syntax(text: &str, error: &serde_saphyr::Error) -> String {
         Some((place, rest)) if place.starts_with("line ") => rest,
         _ => what,
     };
+    // Go's library tells only what is wrong, not what it was doing.
+    let what = match what.split_once(", ") {
+        Some((doing, rest)) if doing.starts_with("while ") => rest,
+        _ => what,
+    };
+    let what = if what == "found a tab" { "found a tab character that violates indentation" } else { what };
     let line = error.location().map(|at| usize::try_from(at.line()).unwrap_or(0));
     let place = line.map_or(String::new(), |line| format!("line {line}: "));
     match what.strip_prefix("duplicate mapping key: ") {
@@ -174,5 +180,7 @@ mod tests {
         let fault = |text: &str| read(text).expect_err(text);
         assert_eq!(fault("a:\n  x: 1\n  y: 2\n  x: 3\n"), "line 4: mapping key \"x\" already defined at line 2");
         assert!(fault("a: [1\nb: 2\n").starts_with("yaml: line "), "{}", fault("a: [1\nb: 2\n"));
+        assert_eq!(fault("a:\n  b:\n    c: 1\n   d: 2\n"), "yaml: line 4: did not find expected key");
+        assert_eq!(fault("a:\n  b: x\n\tc: 1\n"), "yaml: line 2: found a tab character that violates indentation");
     }
 }

@@ -14,6 +14,9 @@ pub fn ports(text: &str) -> Result<Vec<Value>, String> {
     if !matches!(protocol.to_ascii_lowercase().as_str(), "tcp" | "udp" | "sctp") {
         return Err(format!("invalid proto: {protocol}"));
     }
+    if !address.is_empty() && address.parse::<std::net::IpAddr>().is_err() {
+        return Err(format!("invalid IP address: {address}"));
+    }
     if target.is_empty() {
         return Err(format!("no port specified: {text}<empty>"));
     }
@@ -131,7 +134,7 @@ mod tests {
         );
         assert_eq!(ports("9000-9002:8000-8002").expect("parses")[2]["published"], "9002");
         assert_eq!(ports("3000-3005:80").expect("parses")[0]["published"], "3000-3005");
-        for bad in ["x", "80:", "1-2:3-5", "80/foo", "70000"] {
+        for bad in ["1:2:3:4", "host:1:2", "x", "80:", "1-2:3-5", "80/foo", "70000"] {
             assert!(ports(bad).is_err(), "{bad}");
         }
     }

@@ -61,9 +61,13 @@ impl Plan {
 pub(super) fn scale_of(words: &[String]) -> Result<BTreeMap<String, u32>> {
     let mut all = BTreeMap::new();
     for word in words {
-        let bad = || Error::Client(format!("invalid scale specifier: {word}"));
-        let (name, count) = word.split_once('=').ok_or_else(bad)?;
-        all.insert(name.to_string(), count.parse().map_err(|_| bad())?);
+        let Some((name, count)) = word.split_once('=').filter(|(n, c)| !n.is_empty() && !c.is_empty()) else {
+            return Err(Error::Client(format!("invalid scale specifier: {word}")));
+        };
+        let count = count
+            .parse()
+            .map_err(|_| Error::Client(format!("invalid scale specifier: can't parse replica value as int: {word}")))?;
+        all.insert(name.to_string(), count);
     }
     Ok(all)
 }
@@ -343,11 +347,14 @@ impl<W: World> App<'_, W> {
     /// The volumes without a name that a new container has from the one it replaces.
     fn taken_over(&self, service: &str, member: &Member) -> Result<Vec<String>> {
         let volumes = self.service(service)?.get("volumes").and_then(Value::as_array).cloned().unwrap_or_default();
-        let elsewhere = |target: &str| {
-            volumes.iter().any(|v| v.get("source").is_some() && v.get("target").map(text).as_deref() == Some(target))
+        let source = |target: &str| {
+            let same = volumes.iter().find(|v| v.get("target").map(text).as_deref() == Some(target));
+            same.map(|v| v.get("source").is_some())
         };
+        let image = &member.record.config.image.volumes;
+        let nameless = |target: &str| source(target).map_or_else(|| image.contains(target), |named| !named);
         let mounts = member.record.mounts.iter();
-        let kept = mounts.filter(|m| m.kind == MountKind::Volume && m.anonymous && !elsewhere(&m.destination));
+        let kept = mounts.filter(|m| m.kind == MountKind::Volume && nameless(&m.destination));
         Ok(kept.map(|m| format!("--volume={}:{}", m.name, m.destination)).collect())
     }
 

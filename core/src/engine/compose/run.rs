@@ -1,17 +1,21 @@
 //! `docker compose run`, `exec` and others that are a `docker` command on one of the project's containers.
 
 use super::App;
+use super::app::LABEL;
 use super::converge::Plan;
 use super::create::Changes;
-use super::quiet::Quiet;
+use super::quiet::{Printed, Quiet};
 use crate::cli::Args;
 use crate::compose::split_words;
 use crate::engine::container::{self as engine, Removal, find_by_id};
 use crate::engine::image::{self, PullPolicy};
 use crate::engine::{Ctx, Error, Result, build, volume};
+use crate::view::units::rfc3339_nanos;
 use crate::world::{Stream, World};
+use serde_json::{Map, Value, json};
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// Runs a docker command of the engine's; its exit status. Unless `shown`, its output is dropped.
 pub(super) async fn docker<W: World>(app: &App<'_, W>, words: &[&str], shown: bool) -> Result<i32> {
@@ -29,11 +33,11 @@ pub(super) async fn docker_captured<W: World>(app: &App<'_, W>, words: &[&str]) 
 }
 
 async fn captured<W: World>(app: &App<'_, W>, words: &[&str], input: Vec<u8>) -> (Result<i32>, Vec<u8>) {
-    let (input, output) = (RefCell::new(input), RefCell::default());
-    let client = Rc::new(Quiet { inner: app.ctx.client.clone(), input, output });
+    let (input, printed) = (RefCell::new(input), Printed::Kept(RefCell::default()));
+    let client = Rc::new(Quiet { inner: app.ctx.client.clone(), input, printed });
     let ctx = Ctx { watched: app.ctx.watched.clone(), client: client.clone() };
     let result = Box::pin(dispatch(&ctx, words)).await;
-    (result, client.output.take())
+    (result, client.kept())
 }
 
 async fn dispatch<W: World>(ctx: &Ctx<W>, words: &[&str]) -> Result<i32> {
@@ -210,11 +214,13 @@ pub(super) async fn on_container<W: World>(app: &App<'_, W>, args: &Args, comman
 
 /// A container of a service, running or not.
 pub(super) async fn one<W: World>(app: &App<'_, W>, service: &str, index: Option<i64>) -> Result<super::app::Member> {
-    app.service(service)?;
     let members = app.members(&[service.to_string()]).await?;
     let index = index.filter(|i| *i > 0);
     let found = members.into_iter().find(|m| index.is_none_or(|i| i == i64::from(m.number)));
-    found.ok_or_else(|| Error::Client(format!("no container found for service {service:?}")))
+    found.ok_or_else(|| match index {
+        Some(index) => Error::Client(format!("service {service:?} is not running container #{index}")),
+        None => Error::Client(format!("service {service:?} is not running")),
+    })
 }
 
 /// `docker compose cp`: `SERVICE:PATH` on one side; into all of the service's containers, or out of the first.
@@ -280,14 +286,44 @@ pub(super) async fn events<W: World>(app: &App<'_, W>, args: &Args) -> Result<i3
     let mut words: Vec<String> = vec![
         "events".into(),
         "--filter=type=container".into(),
-        format!("--filter=label=com.docker.compose.project={}", app.project.name),
+        format!("--filter=label={LABEL}.project={}", app.project.name),
+        "--format=json".into(),
     ];
     for name in ["since", "until"] {
         words.extend(args.value(name).filter(|v| !v.is_empty()).map(|v| format!("--{name}={v}")));
     }
-    words.extend(args.flag("json").then(|| "--format=json".to_string()));
     let call = crate::cli::parse(&words).map_err(|usage| Error::Client(usage.text))?;
-    Box::pin(crate::engine::system::dispatch(app.ctx, &call))
+    let (services, as_json) = (args.positionals.clone(), args.flag("json"));
+    let reworded = Printed::Reworded(Box::new(move |line| event_line(line, &services, as_json)));
+    let client = Rc::new(Quiet { inner: app.ctx.client.clone(), input: RefCell::default(), printed: reworded });
+    let ctx = Ctx { watched: app.ctx.watched.clone(), client };
+    Box::pin(crate::engine::system::dispatch(&ctx, &call))
         .await
         .unwrap_or_else(|| Err(Error::Client("compose events is not supported".into())))
+}
+
+/// An event of the engine in Compose's form; nothing where it is not one of these services.
+fn event_line(line: &str, services: &[String], as_json: bool) -> String {
+    let event: Value = serde_json::from_str(line).unwrap_or_default();
+    let label = |key: &str| event["Actor"]["Attributes"][format!("{LABEL}.{key}").as_str()].as_str().unwrap_or("");
+    let service = label("service");
+    if event.is_null() || label("oneoff") == "True" || !(services.is_empty() || services.iter().any(|s| s == service)) {
+        return String::new();
+    }
+    let own = event["Actor"]["Attributes"].as_object().into_iter().flatten();
+    let attributes: Map<String, Value> =
+        own.filter(|(key, _)| !key.starts_with(LABEL)).map(|(k, v)| (k.clone(), v.clone())).collect();
+    let (id, action) = (&event["Actor"]["ID"], event["Action"].as_str().unwrap_or(""));
+    let at = Duration::from_nanos(event["timeNano"].as_u64().unwrap_or(0));
+    if as_json {
+        let told = json!({
+            "action": action, "attributes": attributes, "id": id, "service": service,
+            "time": rfc3339_nanos(at), "type": "container",
+        });
+        return format!("{told}\n");
+    }
+    let time = rfc3339_nanos(at);
+    let (day, clock) = (time.get(..10).unwrap_or(""), time.get(11..26).unwrap_or(""));
+    let attributes: Vec<String> = attributes.iter().map(|(k, v)| format!("{k}={}", crate::compose::text(v))).collect();
+    format!("{day} {clock} container {action} {} ({})\n\n", id.as_str().unwrap_or(""), attributes.join(", "))
 }

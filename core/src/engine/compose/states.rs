@@ -140,24 +140,34 @@ pub(super) async fn pause<W: World>(app: &App<'_, W>, args: &Args, paused: bool)
     Ok(0)
 }
 
+/// Waits until all of them have ended; the exit code of the last.
 pub(super) async fn wait<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
-    let members = app.members(&args.positionals).await?;
-    if members.is_empty() {
-        return Err(Error::Client("no containers for project".into()));
+    let mut left = app.members(&args.positionals).await?;
+    left.retain(|m| m.record.is_running());
+    if left.is_empty() {
+        return Err(Error::Client(format!("no containers for project {:?}", app.project.name)));
     }
-    loop {
-        for member in &members {
-            let record = app.current(&member.record.id)?;
-            if record.is_running() {
-                continue;
+    let mut last = 0;
+    while !left.is_empty() {
+        let mut still = Vec::new();
+        for member in left {
+            match app.current(&member.record.id) {
+                Ok(record) if record.is_running() => still.push(member),
+                Ok(record) => {
+                    last = record.state.exit_code;
+                    let text = format!("container {:?} exited with status code {last}\n", record.id);
+                    app.ctx.print(text).await;
+                }
+                Err(_) => {}
             }
-            let code = record.state.exit_code;
-            app.ctx.print(format!("container {:?} exited with status code {code}\n", record.name)).await;
-            if args.flag("down-project") {
-                Box::pin(super::down::down(app, &Args::default())).await?;
-            }
-            return Ok(code);
         }
-        app.ctx.world().record_change(Duration::from_millis(500)).await;
+        left = still;
+        if !left.is_empty() {
+            app.ctx.world().record_change(Duration::from_millis(500)).await;
+        }
     }
+    if args.flag("down-project") {
+        Box::pin(super::down::down(app, &Args::default())).await?;
+    }
+    Ok(last)
 }
