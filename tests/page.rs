@@ -7,7 +7,7 @@ use cutaway_tests::skip;
 use fantoccini::key::Key;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -35,12 +35,11 @@ impl Drop for Driver {
 }
 
 /// Serves the page on a free port of this machine; the address.
-fn serve() -> Option<String> {
-    let folder = PathBuf::from(std::env::var_os("CUTAWAY_PAGE")?);
+fn serve(folder: PathBuf) -> String {
     let server = xtask::serve::open(&folder, Some(0)).expect("the page");
     let address = format!("http://{}/", server.server_addr());
     std::thread::spawn(move || xtask::serve::answer(&server, &folder));
-    Some(address)
+    address
 }
 
 async fn open(url: &str, width: u32, dark: bool) -> Option<Browser> {
@@ -130,10 +129,16 @@ impl Browser {
 const CONTAINERS: &str = "document.querySelectorAll('.stage .node:not(.ghost)[data-key^=\"c\"]').length";
 
 fn test(name: &str, width: u32, dark: bool, play: impl AsyncFnOnce(&Browser)) {
+    match std::env::var_os("CUTAWAY_PAGE") {
+        Some(folder) => test_of(name, Path::new(&folder), width, dark, play),
+        None => skip(name, "CUTAWAY_PAGE does not name a built page"),
+    }
+}
+
+fn test_of(name: &str, folder: &Path, width: u32, dark: bool, play: impl AsyncFnOnce(&Browser)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let Some(url) = serve() else { return skip(name, "CUTAWAY_PAGE does not name a built page") };
-        let Some(browser) = open(&url, width, dark).await else {
+        let Some(browser) = open(&serve(folder.to_path_buf()), width, dark).await else {
             return skip(name, "CHROMEDRIVER does not name Chromium's driver");
         };
         play(&browser).await;
@@ -178,6 +183,54 @@ fn browser_shows_output_as_text() {
         page.until("the words", "document.querySelector('.log').textContent.includes('<b id=bold>')").await;
         page.until("no element", "!document.querySelector('#bold') && document.title !== '1'").await;
     });
+}
+
+/// The annex of the page: see `web/src/annex.rs`.
+const ANNEX: &str = "split_annex.wasm";
+
+#[test]
+fn browser_fetches_the_annex_with_the_first_line() {
+    test("browser_fetches_the_annex_with_the_first_line", 1300, false, async |page| {
+        let fetched = format!("performance.getEntriesByType('resource').some(e => e.name.endsWith('{ANNEX}'))");
+        page.until("a prompt", "document.querySelector('.prompt')?.textContent.includes('#')").await;
+        page.until("nothing more than is needed", &format!("!{fetched}")).await;
+        page.enter("docker compose version").await;
+        page.until("the answer", "document.querySelector('.log').textContent.includes('Docker Compose version')").await;
+        page.until("the annex", &fetched).await;
+    });
+}
+
+#[test]
+fn browser_says_when_the_annex_cannot_be_had() {
+    let name = "browser_says_when_the_annex_cannot_be_had";
+    let Some(built) = std::env::var_os("CUTAWAY_PAGE").map(PathBuf::from) else {
+        return skip(name, "CUTAWAY_PAGE does not name a built page");
+    };
+    let folder = std::env::temp_dir().join(format!("cutaway-page-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    for entry in std::fs::read_dir(&built).expect("the page").flatten().filter(|e| e.file_name() != ANNEX) {
+        std::fs::copy(entry.path(), folder.join(entry.file_name())).expect("a copy");
+    }
+    test_of(name, &folder, 1300, false, async |page| {
+        page.until("a prompt", "document.querySelector('.prompt')?.textContent.includes('#')").await;
+        page.press("docker compose version\n").await;
+        page.until("the trouble", "document.querySelector('.left').textContent.includes('could not be loaded')").await;
+        std::fs::copy(built.join(ANNEX), folder.join(ANNEX)).expect("a copy");
+        page.client.find(Locator::Css(".start .example")).await.expect("the button").click().await.expect("a click");
+        page.until("the answer", "document.querySelector('.log').textContent.includes('Docker Compose version')").await;
+    });
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
+/// The engine is large, and a page on a phone's connection must not be: see `web/src/annex.rs`.
+#[test]
+fn browser_loads_no_more_than_a_megabyte_at_first() {
+    let Some(folder) = std::env::var_os("CUTAWAY_PAGE").map(PathBuf::from) else {
+        return skip("browser_loads_no_more_than_a_megabyte_at_first", "CUTAWAY_PAGE does not name a built page");
+    };
+    let weights = xtask::weigh::weights(&folder).expect("the page");
+    let at_first: usize = weights.iter().filter(|w| !w.later).map(|w| w.packed).sum();
+    assert!(at_first <= 1_000_000, "{at_first} bytes with brotli");
 }
 
 /// Not a test but a measurement, for `cargo xtask bench`.

@@ -1,5 +1,6 @@
 //! The page as a whole: it drives the machine in slices, and shows what it is told.
 
+use crate::annex;
 use crate::lessons::Panel;
 use crate::machine::{Machine, Pace};
 use crate::stage::StageView;
@@ -7,6 +8,7 @@ use crate::terminal::screen::{Line, Screen};
 use crate::terminal::{Key, Terminal};
 use crate::timeline::{Go, Timeline, target};
 use cutaway_core::lesson::{Lesson, Progress, course};
+use cutaway_core::sim::annex::Annex;
 use cutaway_core::world::Step;
 use gloo::events::EventListener;
 use gloo::storage::{LocalStorage, Storage};
@@ -34,6 +36,17 @@ pub enum Msg {
     Answer((usize, usize)),
     Theme,
     GoOn,
+    /// The second module has come, or could not be fetched.
+    Annex(Option<Annex>),
+    Retry,
+}
+
+/// Where the page is with its second module.
+enum Fetched {
+    NotYet,
+    Coming,
+    Failed,
+    Here(Annex),
 }
 
 /// A lesson that is being played.
@@ -62,6 +75,11 @@ pub struct App {
     last_look: f64,
     course: Vec<Rc<Lesson>>,
     playing: Option<Playing>,
+    annex: Fetched,
+    /// The lesson that waits for it.
+    wanted: Option<usize>,
+    /// Whether the machine does.
+    lacks: bool,
     completion: Option<(u32, String)>,
     stage: NodeRef,
     width: f64,
@@ -101,7 +119,7 @@ impl Component for App {
         let dark = LocalStorage::get("dark").ok();
         paint(dark);
         App {
-            machine: Machine::new(),
+            machine: Machine::new(None),
             screen: Screen::default(),
             history: Rc::default(),
             at: 0,
@@ -114,6 +132,9 @@ impl Component for App {
             // A test keeps every lesson readable.
             course: course("en").unwrap_or_default(),
             playing: None,
+            annex: Fetched::NotYet,
+            wanted: None,
+            lacks: false,
             completion: None,
             stage: NodeRef::default(),
             width: 0.0,
@@ -145,6 +166,17 @@ impl Component for App {
                 paint(self.dark);
             }
             Msg::GoOn => self.go_on(ctx),
+            Msg::Annex(Some(annex)) => {
+                self.machine.bring_annex(annex.clone());
+                self.annex = Fetched::Here(annex);
+                self.last_look = now();
+                if let Some(index) = self.wanted.take() {
+                    self.choose(ctx, index);
+                }
+                ctx.link().send_message(Msg::Pump);
+            }
+            Msg::Annex(None) => self.annex = Fetched::Failed,
+            Msg::Retry => self.fetch(ctx),
         }
         true
     }
@@ -175,6 +207,7 @@ impl Component for App {
                             <p class="start">{"Any docker command works here. Start with "}
                                 <button type="button" class="example" onclick={link.callback(|_| Msg::Key(Key::Line(EXAMPLES[0].into())))}>{ EXAMPLES[0] }</button></p>
                         }
+                        { self.fetching(ctx) }
                         if let Some(time) = self.waiting {
                             <p class="start">{ format!("The machine waits for {} more seconds. ", time.as_secs()) }
                                 <button type="button" class="example" onclick={link.callback(|_| Msg::Skip)}>{"Skip the wait"}</button></p>
@@ -233,9 +266,36 @@ impl App {
         }
     }
 
+    /// Has the second module come, if it is not here or on its way.
+    fn fetch(&mut self, ctx: &Context<Self>) {
+        if matches!(self.annex, Fetched::NotYet | Fetched::Failed) {
+            self.annex = Fetched::Coming;
+            ctx.link().send_future(async { Msg::Annex(annex::fetch().await) });
+        }
+    }
+
+    /// What is said while something waits for the second module.
+    fn fetching(&self, ctx: &Context<Self>) -> Html {
+        if !self.lacks && self.wanted.is_none() {
+            return Html::default();
+        }
+        let again = ctx.link().callback(|_| Msg::Retry);
+        match self.annex {
+            Fetched::Failed => html! {
+                <p class="start" role="status">{"The rest of the engine could not be loaded: is there a connection? "}
+                    <button type="button" class="example" onclick={again}>{"Try again"}</button></p>
+            },
+            _ => html! { <p class="start" role="status">{"Loading the rest of the engine\u{2026}"}</p> },
+        }
+    }
+
+    fn annex(&self) -> Option<Annex> {
+        if let Fetched::Here(annex) = &self.annex { Some(annex.clone()) } else { None }
+    }
+
     /// Runs the machine for a slice of time, takes what it says, and comes back when there is more to do.
     fn pump(&mut self, ctx: &Context<Self>) -> bool {
-        let before = (self.machine.steps().len(), self.busy, self.waiting.map(|w| w.as_secs()));
+        let before = (self.machine.steps().len(), self.busy, self.lacks, self.waiting.map(|w| w.as_secs()));
         let time = now();
         let elapsed = Duration::from_secs_f64(((time - self.last_look) / 1000.0).clamp(0.0, 1.0));
         self.last_look = time;
@@ -251,18 +311,22 @@ impl App {
             self.at = self.machine.steps().len();
         }
         self.waiting = None;
+        self.lacks = pace == Pace::Lacks;
+        if self.lacks && matches!(self.annex, Fetched::NotYet) {
+            self.fetch(ctx);
+        }
         let next = match pace {
             Pace::Busy => Some(0),
             Pace::Waits(time) => {
                 self.waiting = (self.busy && time > LONG).then_some(time);
                 Some(u64::try_from(time.as_millis()).unwrap_or(LOOK).clamp(1, LOOK))
             }
-            Pace::Idle => None,
+            Pace::Idle | Pace::Lacks => None,
         };
         let link = ctx.link().clone();
         self.pumping = next.map(|wait| Timeout::new(wait as u32, move || link.send_message(Msg::Pump)));
-        let changed =
-            before != (self.machine.steps().len(), self.busy, self.waiting.map(|w| w.as_secs())) || !output.is_empty();
+        let changed = before != (self.machine.steps().len(), self.busy, self.lacks, self.waiting.map(|w| w.as_secs()))
+            || !output.is_empty();
         if changed && !self.busy {
             self.grade();
         }
@@ -276,6 +340,7 @@ impl App {
                     return;
                 }
                 self.enter(&line);
+                self.fetch(ctx);
             }
             Key::Control(12) => self.screen.clear(),
             Key::Control(byte) => self.machine.input(&[byte]),
@@ -330,16 +395,21 @@ impl App {
 
     /// Takes up the machine as it was after the command that is looked at, and forgets what came later.
     fn go_on(&mut self, ctx: &Context<Self>) {
-        self.machine.go_back_to(self.at);
+        self.machine.go_back_to(self.at, self.annex());
         self.screen = Screen::default();
         self.live = true;
         self.at = self.machine.steps().len();
         ctx.link().send_message(Msg::Pump);
     }
 
+    /// Starts anew, with a lesson or without. A lesson's setup and goals may need the whole engine.
     fn choose(&mut self, ctx: &Context<Self>, index: usize) {
+        if index > 0 && self.annex().is_none() {
+            self.wanted = Some(index);
+            return self.fetch(ctx);
+        }
         let lesson = index.checked_sub(1).and_then(|i| self.course.get(i)).cloned();
-        self.machine = Machine::new();
+        self.machine = Machine::new(self.annex());
         self.screen = Screen::default();
         self.history = Rc::default();
         (self.at, self.live, self.busy) = (0, true, true);

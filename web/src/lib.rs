@@ -3,6 +3,7 @@
 //! It holds no simulation: it feeds keys to a session, draws the plain data that comes back, and looks back
 //! through the steps that the session keeps.
 
+mod annex;
 mod app;
 mod lessons;
 mod machine;

@@ -1,6 +1,7 @@
 //! The page's handle on a session of the simulated machine: slices of work, steps with their stages, lessons.
 
 use cutaway_core::lesson::{Check, Lesson, Progress};
+use cutaway_core::sim::annex::Annex;
 use cutaway_core::sim::session::{Activity, Config, Session};
 use cutaway_core::view::stage::Stage;
 use cutaway_core::world::Step;
@@ -19,6 +20,8 @@ pub enum Pace {
     Waits(Duration),
     /// Nothing happens until something is typed.
     Idle,
+    /// Nothing happens until the annex is brought.
+    Lacks,
 }
 
 pub struct Machine {
@@ -35,8 +38,13 @@ pub struct Machine {
 }
 
 impl Machine {
-    pub fn new() -> Machine {
-        Machine::of(Session::new(Config { plain: true, ..Config::default() }))
+    /// A machine that has just been switched on, with its annex if that has come already.
+    pub fn new(annex: Option<Annex>) -> Machine {
+        Machine::of(Session::with_annex(Config { plain: true, ..Config::default() }, annex))
+    }
+
+    pub fn bring_annex(&self, annex: Annex) {
+        self.session.bring_annex(annex);
     }
 
     fn of(session: Session) -> Machine {
@@ -64,11 +72,14 @@ impl Machine {
 
     /// Works for one slice; `elapsed` is how long ago the last one was.
     pub fn run(&mut self, elapsed: Duration) -> Pace {
-        if !elapsed.is_zero() {
+        if !elapsed.is_zero() && !self.session.misses_annex() {
             self.session.tick(elapsed);
         }
         let activity = self.session.run(BUDGET);
         self.collect();
+        if self.session.misses_annex() && activity != Activity::Busy {
+            return Pace::Lacks;
+        }
         match activity {
             Activity::Busy => Pace::Busy,
             Activity::Idle => Pace::Idle,
@@ -121,11 +132,11 @@ impl Machine {
 
     /// Lives the session again up to the end of the line during which step `at` was made. Processes can't be
     /// copied, so this replays the inputs.
-    pub fn go_back_to(&mut self, at: usize) {
+    pub fn go_back_to(&mut self, at: usize, annex: Option<Annex>) {
         let Some((_, entries)) = self.marks.iter().find(|(steps, _)| *steps >= at) else { return };
         let (entries, skipped, first) = (*entries, self.skipped, Rc::clone(&self.stages[0]));
         let marks = self.marks.iter().copied().filter(|(_, e)| *e < entries).collect();
-        *self = Machine::of(Session::replay(&self.session.log().prefix(entries)));
+        *self = Machine::of(Session::replay_with_annex(&self.session.log().prefix(entries), annex));
         (self.skipped, self.stages[0], self.marks) = (skipped, first, marks);
         self.collect();
     }

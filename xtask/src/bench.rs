@@ -7,6 +7,7 @@ use crate::{page, tools};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+use xtask::weigh::{self, Weight};
 
 /// Rounds in which every contender is started once.
 const ROUNDS: usize = 25;
@@ -203,19 +204,19 @@ fn estimates(text: &str) -> Vec<(String, String, String, String)> {
 
 fn page_figures() -> Result<(), String> {
     page::build(page::Size::Smallest)?;
-    println!("\nThe page, as it is first loaded:");
-    let mut total = (0, 0);
-    for entry in std::fs::read_dir(page::folder()).map_err(|e| e.to_string())?.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with('.') {
-            continue;
+    let weights = weigh::weights(&page::folder())?;
+    for later in [false, true] {
+        println!(
+            "\n{}",
+            if later { "Loaded with the first line that is entered:" } else { "The page, as it is first loaded:" }
+        );
+        let files = || weights.iter().filter(|w| w.later == later);
+        for Weight { name, bytes, packed, .. } in files() {
+            println!("  {name:24} {bytes:9} bytes, {packed:8} with brotli");
         }
-        let bytes = std::fs::read(entry.path()).map_err(|e| e.to_string())?;
-        let packed = packed(&bytes);
-        println!("  {name:24} {:9} bytes, {packed:8} with brotli", bytes.len());
-        total = (total.0 + bytes.len(), total.1 + packed);
+        let (bytes, packed) = (files().map(|w| w.bytes).sum::<usize>(), files().map(|w| w.packed).sum::<usize>());
+        println!("  {:24} {bytes:9} bytes, {packed:8} with brotli", "together");
     }
-    println!("  {:24} {:9} bytes, {:8} with brotli", "together", total.0, total.1);
     let (Some(driver), Some(_)) = (tools::find("chromedriver"), tools::find("chromium")) else {
         println!("left out: the time to the prompt (Chromium and its driver are not installed)");
         return Ok(());
@@ -233,14 +234,6 @@ fn page_figures() -> Result<(), String> {
         "browser_time_to_prompt",
     ]);
     tools::run(command.env("CUTAWAY_PAGE", page::folder()).env("CHROMEDRIVER", driver))
-}
-
-fn packed(bytes: &[u8]) -> usize {
-    let mut out = Vec::new();
-    let mut writer = brotli::CompressorWriter::new(&mut out, 4096, 11, 22);
-    let done = std::io::Write::write_all(&mut writer, bytes);
-    drop(writer);
-    done.map_or(0, |()| out.len())
 }
 
 fn median(times: &[Duration]) -> Duration {

@@ -21,16 +21,33 @@ pub fn folder() -> PathBuf {
 /// Builds the page. Unchanged sources cost a few seconds at most.
 pub fn build(size: Size) -> Result<(), String> {
     tools::target("wasm32-unknown-unknown")?;
-    cargo(&["build", "--package", "cutaway-web", "--target", "wasm32-unknown-unknown", "--profile", "wasm-release"])?;
+    cargo(&[
+        "rustc",
+        "--package",
+        "cutaway-web",
+        "--lib",
+        "--crate-type",
+        "cdylib",
+        "--features",
+        "split",
+        "--target",
+        "wasm32-unknown-unknown",
+        "--profile",
+        "wasm-release",
+        "--",
+        // What the splitter cuts along.
+        "-Clink-args=--emit-relocs",
+    ])?;
     let wasm = target_folder().join("wasm32-unknown-unknown/wasm-release/cutaway_web.wasm");
     let folder = folder();
     std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     let stamp = folder.join(".made-from");
     let made_from = format!("{:?} {}", modified(&wasm), size == Size::Smallest);
     if std::fs::read_to_string(&stamp).ok().as_deref() != Some(&made_from) {
-        generate(&wasm, &folder)?;
+        let annexes = generate(&wasm, &folder)?;
         if size == Size::Smallest {
             shrink(&folder.join("cutaway_web_bg.wasm"))?;
+            annexes.iter().try_for_each(|module| shrink(module))?;
         }
         std::fs::write(&stamp, made_from).map_err(|e| format!("{}: {e}", stamp.display()))?;
     }
@@ -49,8 +66,30 @@ pub fn bindgen() -> Result<PathBuf, String> {
     Ok(target_folder().join("release/cutaway-bindgen"))
 }
 
-fn generate(wasm: &Path, folder: &Path) -> Result<(), String> {
-    let mut command = Command::new(bindgen()?);
+/// Cuts the module where it says it may be cut, and makes the JavaScript that loads its parts; the parts that
+/// are loaded later.
+fn generate(wasm: &Path, folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let program = bindgen()?;
+    for old in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if old.path().extension().is_some_and(|e| e == "wasm" || e == "js") {
+            let _ = std::fs::remove_file(old.path());
+        }
+    }
+    let cut = target_folder().join("page-cut");
+    let made = Command::new(&program).arg("split").arg(wasm).arg(&cut).arg("cutaway_web").output();
+    let made = made.map_err(|e| format!("{}: {e}", program.display()))?;
+    if !made.status.success() {
+        return Err(String::from_utf8_lossy(&made.stderr).into_owned());
+    }
+    let mut annexes = Vec::new();
+    for module in String::from_utf8_lossy(&made.stdout).lines().map(PathBuf::from) {
+        let to = folder.join(module.file_name().unwrap_or_default());
+        copy(&module, &to)?;
+        annexes.push(to);
+    }
+    let link = "cutaway_web_split.js";
+    copy(&cut.join(link), &folder.join(link))?;
+    let mut command = Command::new(program);
     command
         .args([
             "generate",
@@ -59,11 +98,14 @@ fn generate(wasm: &Path, folder: &Path) -> Result<(), String> {
             "--no-typescript",
             "--remove-name-section",
             "--remove-producers-section",
+            // What the later modules share with the first: its memory, table and stack.
+            "--keep-lld-exports",
             "--out-dir",
         ])
         .arg(folder)
-        .arg(wasm);
-    run(&mut command)
+        .arg(cut.join("cutaway_web.wasm"));
+    run(&mut command)?;
+    Ok(annexes)
 }
 
 /// What wasm-opt does. Not `-Oz`: it makes the module 10 % smaller, but what a server sends, the compressed

@@ -63,10 +63,63 @@ impl<W: World> Ctx<W> {
     }
 }
 
+/// A command under way. Boxed, because a dispatcher would otherwise carry the states of all of its commands.
+type Running<'a> = Pin<Box<dyn Future<Output = Result<i32>> + 'a>>;
+
+/// A group of commands: runs the command if it is one of the group's; its exit status.
+pub type Group<W> = for<'a> fn(&'a Ctx<W>, &'a Invocation) -> Pin<Box<dyn Future<Output = Option<Result<i32>>> + 'a>>;
+
+/// The commands that a first session uses.
+pub fn first_groups<W: World>() -> Vec<Group<W>> {
+    vec![
+        |ctx, call| Box::pin(container::dispatch(ctx, call)),
+        |ctx, call| Box::pin(image::dispatch(ctx, call)),
+        |ctx, call| Box::pin(network::dispatch(ctx, call)),
+        |ctx, call| Box::pin(volume::dispatch(ctx, call)),
+        |ctx, call| Box::pin(system::dispatch(ctx, call)),
+    ]
+}
+
+/// All others. They are apart, so that a page can load them later.
+pub fn further_groups<W: World>() -> Vec<Group<W>> {
+    vec![
+        |ctx, call| Box::pin(container::dispatch_further(ctx, call)),
+        |ctx, call| Box::pin(image::dispatch_further(ctx, call)),
+        |ctx, call| Box::pin(network::dispatch_further(ctx, call)),
+        |ctx, call| Box::pin(context::dispatch(ctx, call)),
+        |ctx, call| Box::pin(system::dispatch_further(ctx, call)),
+        |ctx, call| Box::pin(build::dispatch(ctx, call)),
+        |ctx, call| Box::pin(compose::dispatch(ctx, call)),
+    ]
+}
+
 /// Runs a parsed command to its end: prints what it prints, errors included, and gives its exit status.
 pub async fn execute<W: World>(ctx: &Ctx<W>, call: &Invocation) -> i32 {
     container::reclaim(ctx).await;
-    let result = route(ctx, call).await;
+    let mut groups = first_groups();
+    groups.extend(further_groups());
+    match attempt(ctx, call, &groups).await {
+        Some(status) => status,
+        None => unknown(ctx, call).await,
+    }
+}
+
+/// As [`execute`], with some groups only; `None` if the command is of none of them.
+pub async fn attempt<W: World>(ctx: &Ctx<W>, call: &Invocation, groups: &[Group<W>]) -> Option<i32> {
+    for group in groups {
+        if let Some(result) = group(ctx, call).await {
+            return Some(conclude(ctx, call, result).await);
+        }
+    }
+    None
+}
+
+/// What is said about a command that no group has.
+pub async fn unknown<W: World>(ctx: &Ctx<W>, call: &Invocation) -> i32 {
+    conclude(ctx, call, Err(Error::Client(format!("docker {} is not supported", call.command)))).await
+}
+
+async fn conclude<W: World>(ctx: &Ctx<W>, call: &Invocation, result: Result<i32>) -> i32 {
     match result {
         Ok(status) => status,
         Err(error) => {
@@ -77,35 +130,4 @@ pub async fn execute<W: World>(ctx: &Ctx<W>, call: &Invocation) -> i32 {
             error.status(call.command)
         }
     }
-}
-
-/// A command under way. Boxed, because a dispatcher would otherwise carry the states of all of its commands.
-type Running<'a> = Pin<Box<dyn Future<Output = Result<i32>> + 'a>>;
-
-async fn route<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
-    if let Some(result) = container::dispatch(ctx, call).await {
-        return result;
-    }
-    if let Some(result) = image::dispatch(ctx, call).await {
-        return result;
-    }
-    if let Some(result) = network::dispatch(ctx, call).await {
-        return result;
-    }
-    if let Some(result) = volume::dispatch(ctx, call).await {
-        return result;
-    }
-    if let Some(result) = context::dispatch(ctx, call).await {
-        return result;
-    }
-    if let Some(result) = system::dispatch(ctx, call).await {
-        return result;
-    }
-    if let Some(result) = build::dispatch(ctx, call).await {
-        return result;
-    }
-    if let Some(result) = compose::dispatch(ctx, call).await {
-        return result;
-    }
-    Err(Error::Client(format!("docker {} is not supported", call.command)))
 }

@@ -3,8 +3,8 @@
 //! for may be another host's.
 
 use crate::cli::{self, Invocation};
-use crate::engine::{Ctx, context, execute};
-use crate::sim::hosts::{self, Host, Station};
+use crate::engine::{Ctx, attempt, context, first_groups, unknown};
+use crate::sim::hosts::{Host, Station};
 use crate::sim::kernel::{Machine, Runner, SimOs};
 use crate::sim::world::SimWorld;
 use crate::world::{Client, Fault, FileFacts, LocalFut, Stream, Watched};
@@ -45,7 +45,19 @@ async fn docker(station: Rc<Station>, home: Rc<Host>, os: SimOs, argv: Vec<Strin
     let line = format!("docker {}", words.join(" "));
     let watched = station.watched(&host, line.trim_end());
     drop((station, home, host));
-    execute(&Ctx { watched, client }, &call).await
+    perform(&Ctx { watched, client }, &call).await
+}
+
+/// As [`crate::engine::execute`], with an annex that may have to come first.
+async fn perform(ctx: &Ctx<SimWorld>, call: &Invocation) -> i32 {
+    if let Some(status) = attempt(ctx, call, &first_groups()).await {
+        return status;
+    }
+    let annex = ctx.world().annex().get().await;
+    match attempt(ctx, call, &annex.groups).await {
+        Some(status) => status,
+        None => unknown(ctx, call).await,
+    }
 }
 
 /// The host whose engine a command is for; the exit status where it can't be reached, which has been told.
@@ -66,7 +78,12 @@ async fn choose(
             return Err(1);
         }
     };
-    let host = if target.is_local() { Ok(home.clone()) } else { hosts::dial(station, os, &target).await };
+    let host = if target.is_local() {
+        Ok(home.clone())
+    } else {
+        let annex = home.world.annex().get().await;
+        (annex.dial)(station.clone(), os.clone(), target.clone()).await
+    };
     match host {
         Ok(host) => {
             station.set_acting(&host);
@@ -86,7 +103,7 @@ pub async fn run_unseen(world: &SimWorld, words: &[String]) {
     let client = Rc::new(Caller::new(machine.clone(), machine.os(Machine::INIT), Vec::new()));
     let watched = Watched::new(world.clone(), Vec::new(), 0, "", Rc::default());
     if let Ok(call) = cli::parse(words) {
-        execute(&Ctx { watched, client }, &call).await;
+        perform(&Ctx { watched, client }, &call).await;
     }
 }
 

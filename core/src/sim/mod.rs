@@ -1,6 +1,7 @@
 //! The simulated machine: kernel, file systems, processes, networks, the hub, other hosts, and the
 //! session that drives it all.
 
+pub mod annex;
 mod docker;
 mod hosts;
 pub mod hub;

@@ -22,12 +22,23 @@ pub use regex_lite::Regex;
 
 /// The program of this name, without its folder: `sh`, `ls`.
 pub fn program<O: Os>(name: &str) -> Option<Program<O>> {
-    shell::find(name).or_else(|| applets::find(name))
+    first_program(name).or_else(|| further_program(name))
+}
+
+/// The program of this name, if it is the shell or one of the tools that nearly every session uses.
+pub fn first_program<O: Os>(name: &str) -> Option<Program<O>> {
+    shell::find(name).or_else(|| applets::first(name))
+}
+
+/// The program of this name, if it is one of the others. They are apart so that a page can load them later.
+pub fn further_program<O: Os>(name: &str) -> Option<Program<O>> {
+    applets::further(name)
 }
 
 /// The names of all programs, sorted.
 pub fn names() -> Vec<&'static str> {
-    let mut names: Vec<&'static str> = shell::NAMES.iter().chain(applets::NAMES).copied().collect();
+    let mut names: Vec<&'static str> =
+        shell::NAMES.iter().chain(applets::FIRST).chain(applets::FURTHER).copied().collect();
     names.sort_unstable();
     names.dedup();
     names

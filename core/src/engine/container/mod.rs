@@ -60,30 +60,40 @@ use crate::engine::system::publish;
 use crate::engine::{Ctx, Error, Result, Running};
 use crate::world::World;
 
-/// Runs the command if it is one of this group's; its exit status.
+/// Runs the command if it is one of this group's first; its exit status.
 pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Result<i32>> {
+    let name = call.command.strip_prefix("container ")?;
+    let args = &call.args;
+    let command: Running<'_> = match name {
+        "create" => Box::pin(create::command(ctx, args)),
+        "exec" => Box::pin(exec::command(ctx, args)),
+        "kill" => Box::pin(kill::command(ctx, args)),
+        "logs" => Box::pin(logs::command(ctx, args)),
+        "ls" => Box::pin(list::command(ctx, args)),
+        "port" => Box::pin(port::command(ctx, args)),
+        "rm" => Box::pin(remove::command(ctx, args)),
+        "run" => Box::pin(run::command(ctx, args)),
+        "start" => Box::pin(start_command::command(ctx, args)),
+        "stop" => Box::pin(stop::command(ctx, args)),
+        _ => return None,
+    };
+    Some(command.await)
+}
+
+/// As [`dispatch`], for the commands that a first session seldom uses.
+pub async fn dispatch_further<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Result<i32>> {
     let name = call.command.strip_prefix("container ")?;
     let args = &call.args;
     let command: Running<'_> = match name {
         "attach" => Box::pin(attach::command(ctx, args)),
         "cp" => Box::pin(copy::command(ctx, args)),
-        "create" => Box::pin(create::command(ctx, args)),
         "diff" => Box::pin(diff::command(ctx, args)),
-        "exec" => Box::pin(exec::command(ctx, args)),
         "export" => Box::pin(copy::export(ctx, args)),
-        "kill" => Box::pin(kill::command(ctx, args)),
-        "logs" => Box::pin(logs::command(ctx, args)),
-        "ls" => Box::pin(list::command(ctx, args)),
         "pause" => Box::pin(kill::pause(ctx, args, true)),
-        "port" => Box::pin(port::command(ctx, args)),
         "prune" => Box::pin(prune::command(ctx, args)),
         "rename" => Box::pin(rename::command(ctx, args)),
         "restart" => Box::pin(stop::restart_command(ctx, args)),
-        "rm" => Box::pin(remove::command(ctx, args)),
-        "run" => Box::pin(run::command(ctx, args)),
-        "start" => Box::pin(start_command::command(ctx, args)),
         "stats" => Box::pin(stats::command(ctx, args)),
-        "stop" => Box::pin(stop::command(ctx, args)),
         "top" => Box::pin(top::command(ctx, args)),
         "unpause" => Box::pin(kill::pause(ctx, args, false)),
         "update" => Box::pin(update::command(ctx, args)),

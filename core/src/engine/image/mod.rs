@@ -51,10 +51,18 @@ use crate::world::World;
 pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Result<i32>> {
     let command: Running<'_> = match call.command {
         "image pull" => Box::pin(pull::pull(ctx, call)),
-        "image push" => Box::pin(push::push(ctx, call)),
         "image tag" => Box::pin(tag::tag(ctx, call)),
         "image rm" => Box::pin(remove::remove(ctx, call)),
         "image ls" => Box::pin(list::list(ctx, call)),
+        _ => return None,
+    };
+    Some(command.await)
+}
+
+/// As [`dispatch`], for the commands that a first session seldom uses.
+pub async fn dispatch_further<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Result<i32>> {
+    let command: Running<'_> = match call.command {
+        "image push" => Box::pin(push::push(ctx, call)),
         "image history" => Box::pin(history::history(ctx, call)),
         "search" => Box::pin(search::search(ctx, call)),
         "container commit" => Box::pin(async move {

@@ -24,15 +24,22 @@ use crate::world::World;
 /// Runs the command if it is one of this group's; its exit status.
 pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Result<i32>> {
     Some(match call.command {
-        "builder prune" => cache::prune_command(ctx, call).await,
         "container inspect" => inspect::inspect_kind(ctx, call, "container").await,
         "image inspect" => inspect::inspect_kind(ctx, call, "image").await,
         "inspect" => inspect::inspect(ctx, call).await,
+        "version" => version::version(ctx, call).await,
+        _ => return None,
+    })
+}
+
+/// As [`dispatch`], for the commands that a first session seldom uses.
+pub async fn dispatch_further<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Result<i32>> {
+    Some(match call.command {
+        "builder prune" => cache::prune_command(ctx, call).await,
         "system df" => usage::usage(ctx, call).await,
         "system events" => events::events(ctx, call).await,
         "system info" => info::info(ctx, call).await,
         "system prune" => prune::prune(ctx, call).await,
-        "version" => version::version(ctx, call).await,
         _ => return None,
     })
 }

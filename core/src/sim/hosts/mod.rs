@@ -1,7 +1,7 @@
 //! The hosts of a session: the one with the learner's terminal, and those that `docker-machine` makes beside
 //! it. Each has a kernel, a disk and an engine of its own; they see each other over the network only.
 
-mod daemon;
+pub(super) mod daemon;
 mod dial;
 mod disk;
 pub mod machine;
@@ -9,15 +9,15 @@ mod power;
 #[cfg(test)]
 mod tests;
 
-pub use dial::dial;
+pub(super) use dial::dial;
 pub use disk::{HOME, furnish};
 
 use super::docker;
-use super::kernel::{self, Machine, NamespaceChoice, NetNsId, Spawn, StdStream};
+use super::kernel::{self, Machine, NamespaceChoice, NetNsId, Runner, Spawn, StdStream};
 use super::world::SimWorld;
 use crate::world::{LocalFut, Watched, Watcher};
 use cutaway_userland::Errno;
-use cutaway_userland::os::{Pid, Program};
+use cutaway_userland::os::Pid;
 use cutaway_userland::sorted::Map as BTreeMap;
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
@@ -87,12 +87,8 @@ impl Station {
     fn equip(self: &Rc<Self>, host: &Rc<Host>) {
         let machine = host.world.machine();
         machine.register_program("docker", docker::program(self, host));
-        machine.register_program("docker-machine", machine::program(self, host));
-        let programs: [(&str, Program<kernel::SimOs>); 3] =
-            [("sudo", sudo), ("dockerd", daemon::dockerd), ("sshd", daemon::sshd)];
-        for (name, program) in programs {
-            machine.register_program(name, Rc::new(move |os, argv, env| program(os, argv, env)));
-        }
+        machine.register_program("docker-machine", machine_program(self, host));
+        machine.register_program("sudo", Rc::new(sudo));
         let furnished = furnish(machine, &host.name);
         debug_assert!(furnished.is_ok(), "the host's disk and network could not be made");
         *host.outside.borrow_mut() = furnished.ok();
@@ -142,6 +138,18 @@ impl Host {
             outside: RefCell::default(),
         }
     }
+}
+
+/// `docker-machine` of one host, for its machine to know. It does not keep the host, which keeps the machine.
+fn machine_program(station: &Rc<Station>, host: &Rc<Host>) -> Runner {
+    let (station, host) = (Rc::downgrade(station), Rc::downgrade(host));
+    Rc::new(move |os, argv, env| match (station.upgrade(), host.upgrade()) {
+        (Some(station), Some(host)) => Box::pin(async move {
+            let annex = host.world.annex().get().await;
+            (annex.machine)(station, os, argv, env).await
+        }),
+        _ => Box::pin(std::future::ready(1)),
+    })
 }
 
 /// A process of the host, held, in a session of its own.

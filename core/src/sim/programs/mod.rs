@@ -11,8 +11,10 @@ mod registry;
 pub mod serve;
 mod small;
 
+use super::annex::Place;
+use super::hosts;
 use super::kernel::{Machine, Runner, SimOs};
-use cutaway_userland::os::{LocalFut, Os};
+use cutaway_userland::os::Os;
 use cutaway_userland::{Errno, Program, io};
 use std::rc::Rc;
 
@@ -24,40 +26,69 @@ pub use redis::VERSION as REDIS_VERSION;
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The names that the files of these programs carry.
-const NAMES: [&str; 9] =
-    ["busybox", "docker-init", "docker-registry", "hello", "nginx", "packages", "python3", "redis-cli", "redis-server"];
+const NAMES: [&str; 11] = [
+    "busybox",
+    "docker-init",
+    "docker-registry",
+    "dockerd",
+    "hello",
+    "nginx",
+    "packages",
+    "python3",
+    "redis-cli",
+    "redis-server",
+    "sshd",
+];
 
-/// The program of this name, one of the userland's tools among them.
-pub fn program<O: Os>(name: &str) -> Option<Program<O>> {
+/// The program of this name, if a machine has it from the beginning.
+fn first(name: &str) -> Option<Program<SimOs>> {
     Some(match name {
-        "busybox" => busybox::<O>,
-        "docker-init" => small::init::<O>,
-        "docker-registry" => registry::docker_registry::<O>,
-        "hello" => small::hello::<O>,
-        "nginx" => nginx::nginx::<O>,
-        "packages" => small::packages::<O>,
-        "python3" => python::python::<O>,
-        "redis-cli" => redis::redis_cli::<O>,
-        "redis-server" => redis::redis_server::<O>,
-        tool => return cutaway_userland::program(tool),
+        "docker-init" => small::init::<SimOs>,
+        "hello" => small::hello::<SimOs>,
+        "packages" => small::packages::<SimOs>,
+        tool => return cutaway_userland::first_program(tool),
+    })
+}
+
+/// The program of this name, if it is of the annex.
+pub(super) fn further(name: &str) -> Option<Program<SimOs>> {
+    Some(match name {
+        "docker-registry" => registry::docker_registry::<SimOs>,
+        "dockerd" => hosts::daemon::dockerd::<SimOs>,
+        "nginx" => nginx::nginx::<SimOs>,
+        "python3" => python::python::<SimOs>,
+        "redis-cli" => redis::redis_cli::<SimOs>,
+        "redis-server" => redis::redis_server::<SimOs>,
+        "sshd" => hosts::daemon::sshd::<SimOs>,
+        tool => return cutaway_userland::further_program(tool),
     })
 }
 
 /// Makes every program known to a machine.
-pub fn install(machine: &Machine) {
+pub(super) fn install(machine: &Machine, annex: &Rc<Place>) {
     for name in NAMES.into_iter().chain(cutaway_userland::names()) {
-        if let Some(program) = program::<SimOs>(name) {
-            machine.register_program(name, runner(program));
-        }
+        let annex = annex.clone();
+        let runner: Runner = match name {
+            "busybox" => Rc::new(move |os, argv, env| Box::pin(busybox(annex.clone(), os, argv, env))),
+            _ => Rc::new(move |os, argv, env| Box::pin(run(annex.clone(), name, os, argv, env))),
+        };
+        machine.register_program(name, runner);
     }
 }
 
-fn runner(program: Program<SimOs>) -> Runner {
-    Rc::new(move |os, argv, env| program(os, argv, env))
+/// Runs the program of this name, which is one of the names that were made known.
+async fn run(annex: Rc<Place>, name: &str, os: SimOs, argv: Vec<String>, env: Vec<(String, String)>) -> i32 {
+    if let Some(program) = first(name) {
+        return program(os, argv, env).await;
+    }
+    match (annex.get().await.program)(name) {
+        Some(program) => program(os, argv, env).await,
+        None => 127,
+    }
 }
 
 /// The multi-call program: what it is called by, or its first word, picks the tool.
-fn busybox<O: Os>(os: O, argv: Vec<String>, env: Vec<(String, String)>) -> LocalFut<i32> {
+async fn busybox(annex: Rc<Place>, os: SimOs, argv: Vec<String>, env: Vec<(String, String)>) -> i32 {
     let base = |word: Option<&String>| word.and_then(|w| w.rsplit('/').next()).unwrap_or("").to_string();
     let called = base(argv.first());
     let called = called.trim_start_matches('-').to_string();
@@ -65,28 +96,25 @@ fn busybox<O: Os>(os: O, argv: Vec<String>, env: Vec<(String, String)>) -> Local
         "busybox" => (base(argv.get(1)), argv.get(1..).unwrap_or(&[]).to_vec()),
         _ => (called, argv),
     };
-    if let Some(program) = cutaway_userland::program::<O>(&name) {
-        return program(os, words, env);
+    if cutaway_userland::names().contains(&name.as_str()) {
+        return run(annex, &name, os, words, env).await;
     }
-    Box::pin(async move {
-        let list = cutaway_userland::names().join("\n");
-        match name.as_str() {
-            "--list" => {
-                serve::say(&os, 1, &list).await;
-                0
-            }
-            "" | "--help" => {
-                let text =
-                    "BusyBox: one program that is many. Usage: busybox [function [arguments]...]\n\nFunctions:\n";
-                serve::say(&os, 1, &format!("{text}{list}")).await;
-                0
-            }
-            other => {
-                io::eprint(&os, &format!("{other}: applet not found")).await;
-                127
-            }
+    let list = cutaway_userland::names().join("\n");
+    match name.as_str() {
+        "--list" => {
+            serve::say(&os, 1, &list).await;
+            0
         }
-    })
+        "" | "--help" => {
+            let text = "BusyBox: one program that is many. Usage: busybox [function [arguments]...]\n\nFunctions:\n";
+            serve::say(&os, 1, &format!("{text}{list}")).await;
+            0
+        }
+        other => {
+            io::eprint(&os, &format!("{other}: applet not found")).await;
+            127
+        }
+    }
 }
 
 /// Finds a program in a search path, as `execvp` does.

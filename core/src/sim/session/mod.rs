@@ -17,6 +17,7 @@ pub use log::{Config, Entry, Input, Log};
 pub use recorder::Moment;
 
 use crate::name::Digest;
+use crate::sim::annex::Annex;
 use crate::sim::hosts::{self, HOME, Host, Station};
 use crate::sim::kernel::{self, ExitWatch, Machine, MachineConfig, PtyMaster, StdStream};
 use crate::sim::kernel::{TreeKind, machine::ExitInfo};
@@ -70,9 +71,17 @@ pub struct Session {
 impl Session {
     /// A machine that has just been switched on, with the shell's first prompt.
     pub fn new(config: Config) -> Session {
+        Session::with_annex(config, Some(Annex::whole()))
+    }
+
+    /// As [`Session::new`], with or without what few sessions begin with: see [`Session::misses_annex`].
+    pub fn with_annex(config: Config, annex: Option<Annex>) -> Session {
         let defaults = MachineConfig::default();
         let made = MachineConfig { epoch: config.start, seed: config.seed, ..defaults };
-        let world = SimWorld::new(made);
+        let world = SimWorld::without_annex(made);
+        if let Some(annex) = annex {
+            world.annex().bring(annex);
+        }
         let machine = world.machine().clone();
         let recorder = Rc::new(Recorder::default());
         let watching = recorder.clone();
@@ -92,6 +101,16 @@ impl Session {
         };
         session.start_shell();
         session
+    }
+
+    /// Gives the machine its annex.
+    pub fn bring_annex(&self, annex: Annex) {
+        self.world.annex().bring(annex);
+    }
+
+    /// Whether something that was typed waits for the annex. Until it is brought, the clock should stand still.
+    pub fn misses_annex(&self) -> bool {
+        self.world.annex().is_missed()
     }
 
     pub fn world(&self) -> &SimWorld {
@@ -382,7 +401,12 @@ impl Session {
 
     /// Lives a log again.
     pub fn replay(log: &Log) -> Session {
-        let session = Session::new(log.config.clone());
+        Session::replay_with_annex(log, Some(Annex::whole()))
+    }
+
+    /// As [`Session::replay`], with or without what few sessions begin with.
+    pub fn replay_with_annex(log: &Log, annex: Option<Annex>) -> Session {
+        let session = Session::with_annex(log.config.clone(), annex);
         for entry in &log.entries {
             match entry.slices {
                 None => session.settle(),

@@ -6,7 +6,7 @@
 
 mod content;
 mod network;
-mod notify;
+pub(super) mod notify;
 mod process;
 mod queries;
 mod records;
@@ -20,6 +20,7 @@ pub use records::Memory;
 pub(crate) use shim::Shim;
 
 use crate::name::{ChainId, Digest};
+use crate::sim::annex::{Annex, Place};
 use crate::sim::hub::Hub;
 use crate::sim::kernel::{CapSet, CgroupId, Machine, MachineConfig, Overlay, Tree};
 use crate::sim::programs;
@@ -41,6 +42,7 @@ pub struct SimWorld(Rc<Inner>);
 
 struct Inner {
     machine: Machine,
+    annex: Rc<Place>,
     config: MachineConfig,
     /// The same for all hosts.
     hub: Rc<Hub>,
@@ -70,18 +72,26 @@ struct Snapshot {
 impl SimWorld {
     /// A machine of this make, with the programs of the userland and of the hub known to it.
     pub fn new(config: MachineConfig) -> SimWorld {
-        SimWorld::on(Machine::new(config.clone()), config, Rc::default())
+        let world = SimWorld::without_annex(config);
+        world.annex().bring(Annex::whole());
+        world
     }
 
-    /// Another machine at the same site, with an engine of its own and the same hub.
+    /// As [`SimWorld::new`], without what the annex holds.
+    pub fn without_annex(config: MachineConfig) -> SimWorld {
+        SimWorld::on(Machine::new(config.clone()), config, Rc::default(), Rc::default())
+    }
+
+    /// Another machine at the same site, with an engine of its own, and the same hub and annex.
     pub fn beside(&self, config: MachineConfig) -> SimWorld {
-        SimWorld::on(self.machine().beside(config.clone()), config, self.0.hub.clone())
+        SimWorld::on(self.machine().beside(config.clone()), config, self.0.hub.clone(), self.0.annex.clone())
     }
 
-    fn on(machine: Machine, config: MachineConfig, hub: Rc<Hub>) -> SimWorld {
-        programs::install(&machine);
+    fn on(machine: Machine, config: MachineConfig, hub: Rc<Hub>, annex: Rc<Place>) -> SimWorld {
+        programs::install(&machine, &annex);
         SimWorld(Rc::new(Inner {
             machine,
+            annex,
             config,
             hub,
             changed: Notify::default(),
@@ -97,6 +107,10 @@ impl SimWorld {
     /// What the machine is made of.
     pub fn config(&self) -> &MachineConfig {
         &self.0.config
+    }
+
+    pub(crate) fn annex(&self) -> &Rc<Place> {
+        &self.0.annex
     }
 
     /// The registry that stands for Docker Hub.

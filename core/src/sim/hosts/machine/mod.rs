@@ -11,7 +11,7 @@ mod show;
 mod ssh;
 
 use super::{Host, Station};
-use crate::sim::kernel::{Runner, SimOs};
+use crate::sim::kernel::SimOs;
 use crate::sim::programs::serve::say;
 use crate::world::LocalFut;
 use args::Args;
@@ -19,15 +19,6 @@ use record::Record;
 use std::rc::Rc;
 
 const VERSION: &str = "0.16.2, build bd45ab13";
-
-/// The program of one host, for its machine to know. It does not keep the host, which keeps the machine.
-pub fn program(station: &Rc<Station>, host: &Rc<Host>) -> Runner {
-    let (station, host) = (Rc::downgrade(station), Rc::downgrade(host));
-    Rc::new(move |os, argv, env| match (station.upgrade(), host.upgrade()) {
-        (Some(station), Some(_)) => Box::pin(docker_machine(station, os, argv, env)),
-        _ => Box::pin(std::future::ready(1)),
-    })
-}
 
 /// One run of the program.
 struct Run {
@@ -42,7 +33,8 @@ struct Run {
 /// An exit status, or what is told before status 1.
 type Ending = Result<i32, String>;
 
-async fn docker_machine(station: Rc<Station>, os: SimOs, argv: Vec<String>, env: Vec<(String, String)>) -> i32 {
+/// The program.
+pub async fn docker_machine(station: Rc<Station>, os: SimOs, argv: Vec<String>, env: Vec<(String, String)>) -> i32 {
     let words = argv.get(1..).unwrap_or(&[]);
     let (global, rest) = match args::global(words) {
         Ok(split) => split,

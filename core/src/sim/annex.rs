@@ -1,0 +1,71 @@
+//! The annex of a machine: the commands and programs that few sessions begin with. A page loads it as a module
+//! of its own, after the prompt is there; everywhere else it is there from the beginning.
+//!
+//! Nothing that a machine starts with may name what is in here, or the page's first module would carry it:
+//! whoever needs a part asks [`Place::get`], and waits until it has been brought.
+
+use super::hosts::{self, Host, Station};
+use super::kernel::SimOs;
+use super::programs;
+use super::world::SimWorld;
+use super::world::notify::Notify;
+use crate::engine::context::{Target, Unreachable};
+use crate::engine::{self, Group};
+use crate::world::LocalFut;
+use cutaway_userland::Program;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+/// What the annex holds.
+#[derive(Clone)]
+pub struct Annex {
+    pub(crate) groups: Vec<Group<SimWorld>>,
+    pub(crate) program: fn(&str) -> Option<Program<SimOs>>,
+    /// `docker-machine`.
+    pub(crate) machine: fn(Rc<Station>, SimOs, Vec<String>, Vec<(String, String)>) -> LocalFut<i32>,
+    /// How the docker client reaches the engine of another host.
+    pub(crate) dial: fn(Rc<Station>, SimOs, Target) -> LocalFut<Result<Rc<Host>, Unreachable>>,
+}
+
+impl Annex {
+    /// All of it. Whoever calls this has it.
+    pub fn whole() -> Annex {
+        Annex {
+            groups: engine::further_groups(),
+            program: programs::further,
+            machine: |station, os, argv, env| Box::pin(hosts::machine::docker_machine(station, os, argv, env)),
+            dial: |station, os, target| Box::pin(async move { hosts::dial(&station, &os, &target).await }),
+        }
+    }
+}
+
+/// Where a machine keeps its annex, once that has come.
+#[derive(Default)]
+pub(crate) struct Place {
+    annex: RefCell<Option<Rc<Annex>>>,
+    missed: Cell<bool>,
+    came: Notify,
+}
+
+impl Place {
+    pub fn bring(&self, annex: Annex) {
+        *self.annex.borrow_mut() = Some(Rc::new(annex));
+        self.missed.set(false);
+        self.came.ring();
+    }
+
+    /// The annex, as soon as it is there.
+    pub async fn get(&self) -> Rc<Annex> {
+        let look = || {
+            let found = self.annex.borrow().clone();
+            self.missed.set(found.is_none());
+            found
+        };
+        self.came.until(look).await
+    }
+
+    /// Whether somebody waits, or has waited, for an annex that is not there.
+    pub fn is_missed(&self) -> bool {
+        self.missed.get()
+    }
+}
