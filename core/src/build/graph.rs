@@ -7,38 +7,56 @@ use cutaway_userland::sorted::Set as BTreeSet;
 /// `base_of` gives a stage's base with variables replaced, `replaced` says that something else stands in for it.
 ///
 /// # Errors
-/// Where a stage is built from itself or a later one.
+/// Where a stage is built from itself, or from one that is built from it.
 pub fn needed(
     file: &Dockerfile,
     target: usize,
     base_of: impl Fn(usize) -> Result<String, ParseError>,
     replaced: impl Fn(usize) -> bool,
 ) -> Result<BTreeSet<usize>, ParseError> {
-    let mut found = BTreeSet::new();
-    let mut todo = vec![target];
-    while let Some(index) = todo.pop() {
-        if !found.insert(index) {
-            continue;
+    let mut graph = Graph { file, base_of, replaced, found: BTreeSet::new(), path: Vec::new() };
+    graph.visit(target)?;
+    Ok(graph.found)
+}
+
+struct Graph<'f, B, R> {
+    file: &'f Dockerfile,
+    base_of: B,
+    replaced: R,
+    found: BTreeSet<usize>,
+    /// From the target to the stage that is being looked at.
+    path: Vec<usize>,
+}
+
+impl<B, R> Graph<'_, B, R>
+where
+    B: Fn(usize) -> Result<String, ParseError>,
+    R: Fn(usize) -> bool,
+{
+    fn visit(&mut self, index: usize) -> Result<(), ParseError> {
+        if self.found.contains(&index) || (self.replaced)(index) {
+            self.found.insert(index);
+            return Ok(());
         }
-        if replaced(index) {
-            continue;
+        self.path.push(index);
+        let stage = &self.file.stages[index];
+        if let Some(earlier) = before(self.file, index, &(self.base_of)(index)?) {
+            self.visit(earlier)?;
         }
-        let stage = &file.stages[index];
-        todo.extend(before(file, index, &base_of(index)?));
         for located in &stage.instructions {
-            for name in sources(&located.instruction) {
-                match file.stage_index(&name) {
-                    Some(own) if own == index && file.stages[own].name.is_some() => {
-                        let message = format!("circular dependency detected on stage: {name}");
-                        return Err(ParseError::meaning(located.first, located.last, message));
-                    }
-                    Some(other) if other < index => todo.push(other),
-                    _ => {}
+            for other in sources(&located.instruction).iter().filter_map(|name| self.file.stage_index(name)) {
+                if self.path.contains(&other) {
+                    let name = self.file.stages[other].name.clone().unwrap_or_else(|| format!("stage-{other}"));
+                    let message = format!("circular dependency detected on stage: {name}");
+                    return Err(ParseError::meaning(located.first, located.last, message));
                 }
+                self.visit(other)?;
             }
         }
+        self.path.pop();
+        self.found.insert(index);
+        Ok(())
     }
-    Ok(found)
 }
 
 /// The stage before `index` of this name: `FROM` knows stages by name only.
@@ -75,8 +93,17 @@ mod tests {
         assert_eq!(of(3), BTreeSet::from([0, 1, 3]));
         assert_eq!(of(2), BTreeSet::from([2]));
         assert_eq!(of(1), BTreeSet::from([0, 1]));
-        let own = Dockerfile::parse("FROM a AS x\nCOPY --from=x / /").unwrap();
-        let error = needed(&own, 0, |_| Ok("a".into()), |_| false).unwrap_err();
-        assert_eq!((error.line, error.message.as_str()), (2, "circular dependency detected on stage: x"));
+        for (text, line, stage) in [
+            ("FROM a AS x\nCOPY --from=x / /", 2, "x"),
+            ("FROM a\nCOPY --from=0 / /", 2, "stage-0"),
+            ("FROM a AS x\nCOPY --from=y / /\nFROM a AS y\nCOPY --from=x / /", 2, "y"),
+        ] {
+            let file = Dockerfile::parse(text).unwrap();
+            let error = needed(&file, file.stages.len() - 1, |_| Ok("a".into()), |_| false).unwrap_err();
+            let message = format!("circular dependency detected on stage: {stage}");
+            assert_eq!((error.line, error.message), (line, message), "{text}");
+        }
+        let forward = Dockerfile::parse("FROM a AS x\nCOPY --from=y / /\nFROM a AS y\n").unwrap();
+        assert_eq!(needed(&forward, 0, |_| Ok("a".into()), |_| false).unwrap(), BTreeSet::from([0, 1]));
     }
 }

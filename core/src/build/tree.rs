@@ -67,7 +67,7 @@ impl Tree {
         let path = super::joined("/", source)[1..].to_string();
         let roots: Vec<String> = match glob::is_pattern(&path) {
             true => self.files.keys().filter(|k| glob::matches(&path, k)).cloned().collect(),
-            false if path.is_empty() || self.files.contains_key(&path) || self.has_below(&path) => vec![path.clone()],
+            false if path.is_empty() || self.is_there(&self.followed(&path)) => vec![path.clone()],
             false => Vec::new(),
         };
         if roots.is_empty() {
@@ -76,7 +76,9 @@ impl Tree {
         let excluded = super::Ignore::parse(&exclude.join("\n"));
         let mut selection = Selection::default();
         for root in &roots {
-            let file = self.files.get(root).filter(|(entry, _)| !entry.is_directory());
+            // A link that is named is followed; those inside a folder are copied as they are.
+            let target = self.followed(root);
+            let file = self.files.get(&target).filter(|(entry, _)| !entry.is_directory());
             if let Some((entry, contents)) = file {
                 let name = root.rsplit('/').next().unwrap_or(root);
                 let to = if parents { below(root, &pivot) } else { name.to_string() };
@@ -84,8 +86,8 @@ impl Tree {
                 selection.single_file = roots.len() == 1 && !parents;
                 continue;
             }
-            for (path, (entry, contents)) in self.below(root) {
-                let inside = below(path, root);
+            for (path, (entry, contents)) in self.below(&target) {
+                let inside = below(path, &target);
                 if excluded.ignores(&inside) {
                     continue;
                 }
@@ -97,8 +99,24 @@ impl Tree {
         Some(selection)
     }
 
-    fn has_below(&self, folder: &str) -> bool {
-        self.below(folder).next().is_some()
+    /// Where a path leads when the links on its way, and it itself, are followed inside the tree.
+    fn followed(&self, path: &str) -> String {
+        let mut at = path.to_string();
+        for _ in 0..40 {
+            let folders = at.match_indices('/').map(|(i, _)| i).chain([at.len()]);
+            let link = folders.into_iter().find_map(|end| match self.files.get(&at[..end]) {
+                Some((Entry { kind: EntryKind::Symlink(to), .. }, _)) => Some((end, to)),
+                _ => None,
+            });
+            let Some((end, to)) = link else { break };
+            let folder = at[..end].rfind('/').map_or("", |i| &at[..i]);
+            at = super::joined(&format!("/{folder}"), &format!("{to}{}", &at[end..]))[1..].to_string();
+        }
+        at
+    }
+
+    fn is_there(&self, path: &str) -> bool {
+        path.is_empty() || self.files.contains_key(path) || self.below(path).next().is_some()
     }
 
     fn below<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a String, &'a (Entry, Contents))> {
@@ -137,6 +155,7 @@ mod tests {
             Entry::directory("src/in", 0o755),
             Entry::file("src/in/two", 0o644, 1),
             Entry::of("src/link", EntryKind::Hardlink("src/one".into()), 0o644),
+            Entry::of("to", EntryKind::Symlink("src/in".into()), 0o777),
         ];
         Tree::from_entries(rows.into_iter().map(|e| (e, b"x".to_vec())).collect())
     }
@@ -148,7 +167,7 @@ mod tests {
 
     #[test]
     fn sources() {
-        let all = ["a.txt", "b.txt", "src", "src/in", "src/in/two", "src/link", "src/one"];
+        let all = ["a.txt", "b.txt", "src", "src/in", "src/in/two", "src/link", "src/one", "to"];
         for (source, parents, exclude, expected) in [
             ("a.txt", false, vec![], Some(vec!["a.txt"])),
             ("./a.txt", false, vec![], Some(vec!["a.txt"])),
@@ -160,6 +179,8 @@ mod tests {
             (".", false, vec![], Some(all.to_vec())),
             ("src/in/two", true, vec![], Some(vec!["src/in/two"])),
             ("src/./in/two", true, vec![], Some(vec!["in/two"])),
+            ("to", false, vec![], Some(vec!["two"])),
+            ("to/two", false, vec![], Some(vec!["two"])),
             ("nosuch", false, vec![], None),
             ("*.none", false, vec![], None),
         ] {

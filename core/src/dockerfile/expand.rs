@@ -27,6 +27,15 @@ pub fn expand_for_show(text: &str, vars: &Vars, escape: char) -> String {
     shown.unwrap_or_else(|_| text.to_string())
 }
 
+/// The names in a text that stand for nothing, without those that have a default there.
+pub fn unset(text: &str, vars: &Vars, escape: char) -> Vec<String> {
+    let mut reader = Reader::new(text, vars, escape);
+    match reader.word(None) {
+        Ok(_) => reader.unset,
+        Err(_) => Vec::new(),
+    }
+}
+
 /// The words of the text; what a variable stands for is divided, too, unless it is quoted.
 pub fn expand_words(text: &str, vars: &Vars, escape: char) -> Result<Vec<String>, String> {
     let mut words = Vec::new();
@@ -82,11 +91,21 @@ struct Reader<'a> {
     keep_quotes: bool,
     /// Leaves what stands for nothing as it is.
     keep_unset: bool,
+    /// The names that stood for nothing.
+    unset: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
     fn new(text: &str, vars: &'a Vars, escape: char) -> Reader<'a> {
-        Reader { chars: text.chars().collect(), at: 0, vars, escape, keep_quotes: false, keep_unset: false }
+        Reader {
+            chars: text.chars().collect(),
+            at: 0,
+            vars,
+            escape,
+            keep_quotes: false,
+            keep_unset: false,
+            unset: Vec::new(),
+        }
     }
     fn peek(&self) -> Option<char> {
         self.chars.get(self.at).copied()
@@ -167,7 +186,7 @@ impl<'a> Reader<'a> {
             }
             Some(c) if c.is_alphanumeric() || c == '_' => {
                 let name = self.name();
-                Ok(self.value(&name).unwrap_or_default())
+                Ok(self.needed(&name))
             }
             _ => Ok("$".to_string()),
         }
@@ -189,8 +208,12 @@ impl<'a> Reader<'a> {
         name
     }
 
-    fn value(&self, name: &str) -> Option<String> {
-        self.vars.get(name).cloned()
+    /// The value of what should have one.
+    fn needed(&mut self, name: &str) -> String {
+        if !self.vars.contains_key(name) && !self.unset.iter().any(|n| n == name) {
+            self.unset.push(name.to_string());
+        }
+        self.vars.get(name).cloned().unwrap_or_default()
     }
 
     fn braced(&mut self) -> Result<String, String> {
@@ -201,10 +224,10 @@ impl<'a> Reader<'a> {
         if name.is_empty() {
             return Err("syntax error: bad substitution".into());
         }
-        let value = self.value(&name);
+        let value = self.vars.get(&name).cloned();
         let Some(operator) = self.next() else { return Err("syntax error: missing '}'".into()) };
         let result = match operator {
-            '}' => return Ok(value.unwrap_or_default()),
+            '}' => return Ok(self.needed(&name)),
             ':' => {
                 let Some(operator) = self.next() else { return Err("syntax error: missing '}'".into()) };
                 let word = self.rest()?;

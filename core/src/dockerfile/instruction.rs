@@ -8,6 +8,8 @@ pub struct Located {
     pub instruction: Instruction,
     /// As typed, continuations joined: `COPY a.txt .`.
     pub text: String,
+    /// The comments right above it.
+    pub comments: Vec<String>,
     /// Counted from 1.
     pub first: usize,
     pub last: usize,

@@ -17,6 +17,10 @@ pub struct Line {
     pub first: usize,
     pub last: usize,
     pub heredocs: Vec<Heredoc>,
+    /// The comments right above it, without `#`.
+    pub comments: Vec<String>,
+    /// Whether an empty line was among its continuations.
+    pub gap: bool,
 }
 
 /// What the comments at the top ask of the parser.
@@ -33,19 +37,27 @@ pub fn read(text: &str) -> Result<(Directives, Vec<Line>), ParseError> {
     let physical: Vec<&str> = text.lines().collect();
     let directives = directives(&physical)?;
     let mut lines = Vec::new();
+    let mut comments = Vec::new();
     let mut at = 0;
     while at < physical.len() {
         let first = at;
         let start = physical[at].trim_start();
         at += 1;
-        if start.is_empty() || start.starts_with('#') {
+        if let Some(comment) = start.strip_prefix('#') {
+            comments.push(comment.trim().to_string());
+            continue;
+        }
+        if start.is_empty() {
+            comments.clear();
             continue;
         }
         let (mut text, mut ended) = without_escape(start, directives.escape);
+        let mut gap = false;
         while !ended && at < physical.len() {
             let next = physical[at];
             at += 1;
             if next.trim_start().starts_with('#') || next.trim().is_empty() {
+                gap |= next.trim().is_empty();
                 continue;
             }
             let (more, end) = without_escape(next, directives.escape);
@@ -59,7 +71,7 @@ pub fn read(text: &str) -> Result<(Directives, Vec<Line>), ParseError> {
                 at = body(heredoc, &physical, at, first + 1)?;
             }
         }
-        line.last = at;
+        (line.last, line.gap, line.comments) = (at, gap, std::mem::take(&mut comments));
         lines.push(line);
     }
     Ok((directives, lines))
@@ -98,6 +110,8 @@ fn divided(text: &str, first: usize) -> Line {
         first,
         last: first,
         heredocs: Vec::new(),
+        comments: Vec::new(),
+        gap: false,
     }
 }
 

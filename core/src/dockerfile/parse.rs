@@ -58,7 +58,8 @@ pub fn parse_change(text: &str) -> Result<Instruction, String> {
 /// The instruction of a line; `FROM` is not one, see [`super::Stage`].
 pub fn instruction(line: &Line, escape: char) -> Result<Located, ParseError> {
     let instruction = parsed(line, escape).map_err(|message| ParseError::at(line.first, line.last, message))?;
-    Ok(Located { instruction, text: line.text.clone(), first: line.first, last: line.last })
+    let (text, comments) = (line.text.clone(), line.comments.clone());
+    Ok(Located { instruction, text, comments, first: line.first, last: line.last })
 }
 
 fn parsed(line: &Line, escape: char) -> Result<Instruction, String> {

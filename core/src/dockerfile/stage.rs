@@ -17,6 +17,10 @@ pub struct Dockerfile {
     /// `ARG`s before the first `FROM`: names, defaults, and their line.
     pub args: Vec<Located>,
     pub stages: Vec<Stage>,
+    /// What `# check=` asks for.
+    pub check: Option<String>,
+    /// The lines at which instructions end that have an empty line inside.
+    pub gaps: Vec<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +35,14 @@ pub struct Stage {
     pub first: usize,
     pub last: usize,
     pub text: String,
+    /// What the comment right above it says of its name; empty where it says nothing.
+    pub comment: String,
+}
+
+/// What the comments above a definition say of it: `# name description`.
+pub fn comment_of(comments: &[String], name: &str) -> String {
+    let own = comments.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    own.filter(|_| !name.is_empty()).unwrap_or("").to_string()
 }
 
 impl Dockerfile {
@@ -43,8 +55,14 @@ impl Dockerfile {
         if lines.is_empty() {
             return Err(ParseError::meaning(0, 0, "file with no instructions"));
         }
-        let mut file =
-            Dockerfile { escape: directives.escape, syntax: directives.syntax, args: Vec::new(), stages: Vec::new() };
+        let mut file = Dockerfile {
+            escape: directives.escape,
+            syntax: directives.syntax,
+            args: Vec::new(),
+            stages: Vec::new(),
+            check: directives.check,
+            gaps: lines.iter().filter(|l| l.gap).map(|l| l.last).collect(),
+        };
         for line in &lines {
             if line.keyword == "from" {
                 let stage = stage(line).map_err(|message| ParseError::at(line.first, line.last, message))?;
@@ -114,11 +132,10 @@ fn stage(line: &Line) -> Result<Stage, String> {
                 "invalid name for build stage: {name:?}, name can't start with a number or contain symbols"
             ));
         }
-        if matches!(name.as_str(), "context" | "scratch") {
-            return Err(format!("invalid name for build stage: {name:?}, name is reserved"));
-        }
     }
+    let comment = comment_of(&line.comments, name.as_deref().unwrap_or(""));
     Ok(Stage {
+        comment,
         name,
         base: base.to_string(),
         platform: flags.value("platform")?,

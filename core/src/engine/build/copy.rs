@@ -59,6 +59,7 @@ impl<W: World> Build<'_, W> {
     ) -> Result<(), Failure> {
         let vertex = self.begin_step(stage, located).await;
         let expanded = self.expanded(stage, copying)?;
+        allowed(&expanded, add)?;
         let loaded = match self.load_sources(&expanded, add).await {
             Ok(loaded) => loaded,
             Err(failure) => {
@@ -244,6 +245,31 @@ impl Loaded {
             }
         }
         Loaded { files, single_file: false, unpacked: true }
+    }
+}
+
+/// What only `ADD` takes, and what can't go together.
+fn allowed(copying: &Copying, add: bool) -> Result<(), Failure> {
+    let paths = copying.sources.iter().filter_map(|source| match source {
+        Source::Path(path) => Some(path.as_str()),
+        Source::Inline(_) => None,
+    });
+    for path in paths.clone().filter(|_| !add) {
+        if git_source(path).is_some() && !path.starts_with("github.com/") {
+            return Err(Failure::solve("source can't be a git ref for COPY"));
+        }
+        if path.starts_with("http://") || path.starts_with("https://") {
+            return Err(Failure::solve("source can't be a URL for COPY"));
+        }
+    }
+    match copying.checksum {
+        Some(_) if paths.clone().count() != 1 => {
+            Err(Failure::solve("checksum can't be specified for multiple sources"))
+        }
+        Some(_) if paths.clone().all(|path| !path.contains("://") && git_source(path).is_none()) => {
+            Err(Failure::solve("checksum can't be specified for non-HTTP(S) sources"))
+        }
+        _ => Ok(()),
     }
 }
 

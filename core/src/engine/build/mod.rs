@@ -7,6 +7,7 @@
 mod bases;
 mod board;
 mod cache;
+mod call;
 mod classic;
 mod context;
 mod copy;
@@ -48,8 +49,8 @@ pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Resul
 /// Builds an image as the words of a command say.
 async fn build<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
     let options = options::Options::read(ctx, call)?;
-    if options.check {
-        return check(ctx, &options).await;
+    if let Some(call) = options.call {
+        return answer(ctx, &options, call).await;
     }
     if options.classic {
         return classic::build(ctx, &options).await;
@@ -85,17 +86,19 @@ async fn build_with<W: World>(ctx: &Ctx<W>, options: &options::Options) -> Resul
     }
 }
 
-/// `--check`: looks, and builds nothing.
-async fn check<W: World>(ctx: &Ctx<W>, options: &options::Options) -> Result<i32> {
-    let board = board::Board::new(ctx, board::ProgressMode::Quiet);
-    match solve::check(ctx, options, &board).await {
-        Ok((text, good)) => {
+/// `--call` and `--check`: looks, and builds nothing.
+async fn answer<W: World>(ctx: &Ctx<W>, options: &options::Options, call: options::Call) -> Result<i32> {
+    let board = board::Board::new(ctx, options.progress);
+    let answered = call::answer(ctx, options, call, &board).await;
+    board.finish().await;
+    match answered {
+        Ok((text, status)) => {
             ctx.print(text).await;
-            Ok(i32::from(!good))
+            Ok(status)
         }
         Err(failure) => {
             ctx.warn(failure.text(&board)).await;
-            Err(Error::Status(1))
+            Err(Error::Status(failure.status()))
         }
     }
 }

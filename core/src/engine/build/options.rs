@@ -18,6 +18,14 @@ pub enum Secret {
     Env(String),
 }
 
+/// What `--call` asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    Check,
+    Outline,
+    Targets,
+}
+
 #[derive(Clone, Debug)]
 pub struct Options {
     /// A folder of the client's, `-`, or an address.
@@ -49,10 +57,13 @@ pub struct Options {
     /// Bytes of `/dev/shm`.
     pub shm_size: Option<u64>,
     pub ulimits: Vec<Ulimit>,
+    /// `--allow`: `network.host`, `security.insecure`.
+    pub allow: Vec<String>,
     /// `--output`: fields by name.
     pub output: Option<BTreeMap<String, String>>,
-    /// Only look for what is questionable.
-    pub check: bool,
+    /// A question instead of a build, and whether the answer is JSON.
+    pub call: Option<Call>,
+    pub call_json: bool,
     /// `DOCKER_BUILDKIT=0`.
     pub classic: bool,
 }
@@ -85,6 +96,8 @@ impl Options {
             (_, "auto") => ProgressMode::Plain,
             (_, other) => return Err(failed(&format!("invalid progress type: {other}"))),
         };
+        let (call, call_json) =
+            if args.flag("check") { (Some(Call::Check), false) } else { call_of(args.value("call"))? };
         let ulimits: std::result::Result<Vec<Ulimit>, String> =
             args.values("ulimit").iter().map(|v| parse_ulimit(v)).collect();
         Ok(Options {
@@ -116,7 +129,9 @@ impl Options {
             shm_size: args.value("shm-size").and_then(|v| parse_bytes(v).ok()).filter(|n| *n > 0),
             ulimits: ulimits.map_err(|e| failed(&e))?,
             output: output(args.values("output"))?,
-            check: args.flag("check") || args.value("call") == Some("check"),
+            allow: args.values("allow").to_vec(),
+            call,
+            call_json,
             classic,
         })
     }
@@ -204,6 +219,28 @@ fn secrets(values: &[String]) -> Result<BTreeMap<String, Secret>> {
         secrets.insert(id, secret);
     }
     Ok(secrets)
+}
+
+/// `--call outline,format=json`.
+fn call_of(value: Option<&str>) -> Result<(Option<Call>, bool)> {
+    let (mut call, mut json) = (None, false);
+    for field in value.unwrap_or("build").split(',') {
+        match field.split_once('=') {
+            None => {
+                call = match field {
+                    "build" | "" => None,
+                    "check" | "lint" => Some(Call::Check),
+                    "outline" => Some(Call::Outline),
+                    "targets" => Some(Call::Targets),
+                    other => return Err(failed(&format!("unsupported call function {other:?}"))),
+                }
+            }
+            Some(("format", format)) => json = format == "json",
+            Some(("ignorestatus", _)) => {}
+            Some((name, _)) => return Err(failed(&format!("invalid print option {name:?}"))),
+        }
+    }
+    Ok((call, json))
 }
 
 /// `--ssh id=socket`; the client's own agent where no socket is named.

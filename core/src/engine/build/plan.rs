@@ -5,17 +5,67 @@ use super::board::{Board, Vertex};
 use super::context::{Context, Source};
 use super::copy::takes_context;
 use super::failure::Failure;
+use super::lint::Begins;
 use super::options::Options;
 use super::record::{new_record, note_use};
 use super::shared::Shared;
 use crate::build::{BuildCacheRecord, Tree, before, needed, sources};
-use crate::dockerfile::{Dockerfile, Located, ParseError, Vars, expand};
+use crate::dockerfile::{Dockerfile, Instruction, Located, Network, ParseError, Vars, expand};
 use crate::engine::Ctx;
 use crate::image::ImageRecord;
 use crate::image::wire::Platform;
 use crate::name::Digest;
 use crate::world::World;
 use cutaway_userland::sorted::{Map as BTreeMap, Set as BTreeSet};
+
+/// What the Dockerfile and the command line say together.
+pub struct Plan {
+    pub file: Dockerfile,
+    pub globals: Vars,
+    pub predefined: Vars,
+    /// The stage that is asked for, and all that are built, in the order of the file.
+    pub target: usize,
+    pub wanted: BTreeSet<usize>,
+}
+
+impl Plan {
+    pub fn of<W: World>(ctx: &Ctx<W>, options: &Options, source: &Source) -> Result<Plan, Failure> {
+        let located = |error: ParseError| Failure::parse(&error, source);
+        let file = Dockerfile::parse(&source.text).map_err(located)?;
+        let predefined = predefined(ctx, options, &file)?;
+        let globals = file.global_args(&options.build_args, &predefined).map_err(located)?;
+        let target = target_of(options, &file)?;
+        let wanted = match options.classic {
+            true => (0..=target).collect(),
+            false => {
+                let replaced = |index: usize| stage_context(options, &file, index).is_some();
+                needed(&file, target, |index| base_name(&file, index, &globals), replaced).map_err(located)?
+            }
+        };
+        let plan = Plan { file, globals, predefined, target, wanted };
+        plan.check_rights(options)?;
+        Ok(plan)
+    }
+}
+
+impl Plan {
+    /// More than the usual rights are given only to who asks for them by `--allow`.
+    fn check_rights(&self, options: &Options) -> Result<(), Failure> {
+        for located in self.wanted.iter().flat_map(|index| &self.file.stages[*index].instructions) {
+            let Instruction::Run(step) = &located.instruction else { continue };
+            for (needed, right) in
+                [(step.insecure, "security.insecure"), (step.network == Network::Host, "network.host")]
+            {
+                let given =
+                    options.allow.iter().any(|a| a == right) || (right == "network.host" && options.network == "host");
+                if needed && !given {
+                    return Err(Failure::solve(format!("failed to load LLB: {right} is not allowed")));
+                }
+            }
+        }
+        Ok(())
+    }
+}
 
 /// All that a build has at hand.
 pub struct Build<'a, W> {
@@ -43,18 +93,7 @@ impl<'a, W: World> Build<'a, W> {
         board: &'a Board<'a, W>,
         source: Source,
     ) -> Result<Build<'a, W>, Failure> {
-        let located = |error: ParseError| Failure::parse(&error, &source);
-        let file = Dockerfile::parse(&source.text).map_err(located)?;
-        let predefined = predefined(ctx, options, &file)?;
-        let globals = file.global_args(&options.build_args, &predefined).map_err(located)?;
-        let target = target_of(options, &file)?;
-        let wanted = match options.classic {
-            true => (0..=target).collect(),
-            false => {
-                let replaced = |index: usize| stage_context(options, &file, index).is_some();
-                needed(&file, target, |index| base_name(&file, index, &globals), replaced).map_err(located)?
-            }
-        };
+        let Plan { file, globals, predefined, target, wanted } = Plan::of(ctx, options, &source)?;
         let mut build = Build {
             ctx,
             options,
@@ -106,9 +145,21 @@ impl<'a, W: World> Build<'a, W> {
         Ok(before(&self.file, index, &base_name(&self.file, index, &self.globals)?))
     }
 
+    /// What a stage begins with, for its variables.
+    pub fn begins(&self, index: usize) -> Begins {
+        let Ok(base) = base_name(&self.file, index, &self.globals) else { return Begins::Unknown };
+        match (before(&self.file, index, &base), self.bases.get(&base)) {
+            (Some(earlier), _) => Begins::Stage(earlier),
+            (None, Some(image)) => Begins::Image(image.config.env.clone()),
+            (None, None) => Begins::Image(Vec::new()),
+        }
+    }
+
     /// Finds out about every image that the stages begin with or copy from.
     async fn load_bases(&mut self) -> Result<(), Failure> {
-        for (name, platform, first, last) in self.base_names()? {
+        let mut names = self.base_names()?;
+        names.reverse();
+        while let Some((name, platform, first, last)) = names.pop() {
             if self.bases.contains_key(&name) {
                 continue;
             }
@@ -117,6 +168,10 @@ impl<'a, W: World> Build<'a, W> {
                 None => self.load_base(&name, None, platform.as_deref()).await,
             };
             let image = image.map_err(|f| f.at(&self.source, first, last))?;
+            let triggered = triggers(&image).iter().flat_map(|l| sources(&l.instruction)).collect::<Vec<_>>();
+            let triggered =
+                triggered.into_iter().filter(|name| name != "scratch" && self.file.stage_index(name).is_none());
+            names.extend(triggered.map(|name| (name, platform.clone(), first, last)));
             self.bases.insert(name, image);
         }
         Ok(())
@@ -132,6 +187,16 @@ impl<'a, W: World> Build<'a, W> {
                 Some(text) => Some(expand(text, &self.globals, file.escape).map_err(Failure::solve)?),
                 None => self.options.platform.clone(),
             };
+            if let (Some(text), Some(typed)) = (&platform, &stage.platform) {
+                let wrong = |e: String| {
+                    Failure::solve(format!("failed to parse platform {typed}: {e}")).at(
+                        &self.source,
+                        stage.first,
+                        stage.last,
+                    )
+                };
+                Platform::parse(text).map_err(wrong)?;
+            }
             if let Some(name) = stage_context(self.options, file, *index) {
                 all.push((name.to_string(), platform, stage.first, stage.last));
                 continue;
@@ -173,6 +238,13 @@ impl<'a, W: World> Build<'a, W> {
         self.board.note(vertex, &format!("transferring context: {size}")).await;
         self.board.done(vertex).await;
     }
+}
+
+/// The instructions that an image keeps for those who build on it; what can't be read is told of when it is done.
+fn triggers(image: &ImageRecord) -> Vec<Located> {
+    let text = format!("FROM scratch\n{}", image.config.on_build.join("\n"));
+    Dockerfile::parse(&text)
+        .map_or_else(|_| Vec::new(), |file| file.stages.into_iter().flat_map(|s| s.instructions).collect())
 }
 
 /// What `--build-context` says of a name in the Dockerfile: by itself, or as an image's name without `:latest`.
@@ -223,7 +295,7 @@ pub fn base_name(file: &Dockerfile, index: usize, globals: &Vars) -> Result<Stri
 }
 
 /// The arguments that every build knows.
-fn predefined<W: World>(ctx: &Ctx<W>, options: &Options, file: &Dockerfile) -> Result<Vars, Failure> {
+pub fn predefined<W: World>(ctx: &Ctx<W>, options: &Options, file: &Dockerfile) -> Result<Vars, Failure> {
     let build = Platform::normal("linux", &ctx.world().host().architecture, "");
     let target = match &options.platform {
         Some(platform) => Platform::parse(platform).map_err(Failure::solve)?,

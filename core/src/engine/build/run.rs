@@ -177,17 +177,28 @@ impl<W: World> Build<'_, W> {
         match exit {
             Ok(exit) if exit.code == 0 => Ok(()),
             _ if self.shared.is_stopped() => Err(Failure::canceled()),
-            Err(error) => Err(error.into()),
+            Err(error) => {
+                let reason = Failure::from(error).message().to_string();
+                // Where the program could not be started, the runtime says so in the log.
+                let reason = match reason.split_once("runc create failed: ") {
+                    Some((_, why)) => {
+                        self.board.log(vertex, format!("runc run failed: {why}\n").as_bytes()).await;
+                        "exit code: 1".to_string()
+                    }
+                    None => reason,
+                };
+                Err(incomplete(&spec.argv, &reason))
+            }
             Ok(exit) => {
                 let killed = if exit.oom_killed { ": cannot allocate memory" } else { "" };
-                let shown = spec.argv.join(" ");
-                Err(Failure::solve(format!(
-                    "process {shown:?} did not complete successfully: exit code: {}{killed}",
-                    exit.code
-                )))
+                Err(incomplete(&spec.argv, &format!("exit code: {}{killed}", exit.code)))
             }
         }
     }
+}
+
+fn incomplete(argv: &[String], reason: &str) -> Failure {
+    Failure::solve(format!("process {:?} did not complete successfully: {reason}", argv.join(" ")))
 }
 
 /// What goes through a proxy is the same as what does not: these arguments need no `ARG`, and no key has them.

@@ -1,12 +1,12 @@
 //! A build from beginning to end: definition, bases, context, stages, result.
 
-use super::board::{Board, ProgressMode};
+use super::board::{Board, ProgressMode, Vertex};
 use super::context::{self, Source};
 use super::export;
 use super::failure::Failure;
 use super::lint;
 use super::options::Options;
-use super::plan::{Build, keep_source};
+use super::plan::{Build, keep_source, predefined};
 use crate::dockerfile::Dockerfile;
 use crate::engine::Ctx;
 use crate::engine::race::together;
@@ -29,8 +29,9 @@ pub async fn solve<W: World>(ctx: &Ctx<W>, options: &Options, board: &Board<'_, 
         }
         Err(failure) => return Err(failure),
     };
-    let warnings = tell_definition(ctx, board, &source).await?;
+    let (definition, warnings) = tell_definition(ctx, options, board, &source).await?;
     let mut build = Build::plan(ctx, options, board, source).await?;
+    let warnings = build.check(definition, warnings).await?;
     build.take_context(&context).await?;
     build.run().await?;
     let stage = build.shared.wait(build.target).await?;
@@ -41,35 +42,57 @@ pub async fn solve<W: World>(ctx: &Ctx<W>, options: &Options, board: &Board<'_, 
     Ok(id)
 }
 
-/// Tells of the Dockerfile, and of what is questionable in it.
-async fn tell_definition<W: World>(
+/// Tells of the Dockerfile, and of what its text alone shows to be questionable.
+pub async fn tell_definition<W: World>(
     ctx: &Ctx<W>,
+    options: &Options,
     board: &Board<'_, W>,
     source: &Source,
-) -> Result<Vec<lint::Warning>, Failure> {
-    let warnings = Dockerfile::parse(&source.text).map_or_else(|_| Vec::new(), |file| lint::warnings(&file));
+) -> Result<(Option<Vertex>, Vec<lint::Warning>), Failure> {
+    let warnings = text_warnings(ctx, options, source).unwrap_or_default();
     if !source.local {
-        return Ok(warnings);
+        return Ok((None, warnings));
     }
     let vertex = board.begin(&format!("[internal] load build definition from {}", source.name)).await;
     let size = crate::view::units::short_size(source.text.len() as u64 + 37);
     board.note(vertex, &format!("transferring dockerfile: {size}")).await;
     for warning in &warnings {
-        board.warning(vertex, &warning.short(), warning.rule, (warning.line, warning.line)).await;
+        board.warning(vertex, warning).await;
     }
     board.done(vertex).await;
     keep_source(ctx, "local source for dockerfile", source.text.len() as u64)?;
-    Ok(warnings)
+    Ok((Some(vertex), warnings))
 }
 
-/// Looks at the Dockerfile only: what `--check` tells, and whether there is nothing to tell.
-pub async fn check<W: World>(ctx: &Ctx<W>, options: &Options, board: &Board<'_, W>) -> Result<(String, bool), Failure> {
-    let (_, source) = context::load(ctx, options, board).await?;
-    let file = Dockerfile::parse(&source.text).map_err(|e| Failure::parse(&e, &source))?;
-    Ok(lint::report(&file, &source))
+/// `None` where the Dockerfile can't be read: that is told of later.
+fn text_warnings<W: World>(ctx: &Ctx<W>, options: &Options, source: &Source) -> Option<Vec<lint::Warning>> {
+    let file = Dockerfile::parse(&source.text).ok()?;
+    let predefined = predefined(ctx, options, &file).ok()?;
+    let globals = file.global_args(&options.build_args, &predefined).ok()?;
+    let asked = lint::asked(&file, options.build_args.get("BUILDKIT_DOCKERFILE_CHECK")).ok()?;
+    Some(asked.keep(lint::warnings(&file, &globals, &predefined)))
 }
 
 impl<W: World> Build<'_, W> {
+    /// Adds what is questionable now that the bases are known; fails where the Dockerfile wants that.
+    async fn check(
+        &self,
+        definition: Option<Vertex>,
+        earlier: Vec<lint::Warning>,
+    ) -> Result<Vec<lint::Warning>, Failure> {
+        let argument = self.options.build_args.get("BUILDKIT_DOCKERFILE_CHECK");
+        let asked = lint::asked(&self.file, argument).map_err(Failure::solve)?;
+        let undefined = lint::undefined(&self.file, self.wanted.iter().copied(), |index| self.begins(index));
+        let undefined = asked.keep(undefined);
+        if let Some(vertex) = definition {
+            for warning in &undefined {
+                self.board.warning(vertex, warning).await;
+            }
+        }
+        let all = asked.keep([earlier, undefined].concat());
+        asked.refusal(&all).map_or(Ok(all), |refusal| Err(Failure::solve(refusal)))
+    }
+
     /// Builds all stages that are wanted at once; each waits for what it needs of the others. Where one fails,
     /// or the person has had enough, the others end as soon as what they do can be undone.
     async fn run(&self) -> Result<(), Failure> {

@@ -125,10 +125,13 @@ impl<W: World> Build<'_, W> {
             .map_or(0, |i| i.config.on_build.iter().filter(|t| counts_text(t)).count());
         let cache = !self.options.no_cache && !self.options.no_cache_stages.contains(&label);
         let mut stage = match earlier {
-            Some(earlier) => Stage { args: Vec::new(), counted: 0, ..self.shared.wait(earlier).await? },
+            // Its arguments are known here, too; the builder of before BuildKit forgets them.
+            Some(earlier) => Stage { counted: 0, ..self.shared.wait(earlier).await? },
             None => self.of_base(&base)?,
         };
-        stage.applying.args = Vars::new();
+        if self.options.classic {
+            (stage.args, stage.applying.args) = (Vec::new(), Vars::new());
+        }
         (stage.label, stage.total, stage.cache) = (label, usize::from(of_image) + steps + triggers, cache);
         if !stage.applying.config.env.iter().any(|e| e.starts_with("PATH=")) {
             stage.applying.config.env.push(PATH.to_string());

@@ -248,3 +248,65 @@ fn agents_and_repositories() {
          fatal: unable to look up git.example (port 9418) (Name or service not known)\n: exit status 128\n"
     ), "{seen}");
 }
+
+#[test]
+fn what_is_refused() {
+    for (lines, flags, expected) in [
+        (
+            "USER nosuch\\nRUN true",
+            "",
+            "process \"/bin/sh -c true\" did not complete successfully: unable to find user nosuch: no matching entries in passwd file",
+        ),
+        ("RUN [\\\"nosuch\\\"]", "", "process \"nosuch\" did not complete successfully: exit code: 1"),
+        ("RUN --security=insecure true", "", "failed to load LLB: security.insecure is not allowed"),
+        ("RUN --network=host true", "", "failed to load LLB: network.host is not allowed"),
+        ("RUN --network=host true", "--allow network.host", ""),
+        ("RUN --network=host true", "--network host", ""),
+        ("COPY https://a/b /", "", "source can't be a URL for COPY"),
+        ("COPY git@a:b /", "", "source can't be a git ref for COPY"),
+        ("COPY --from=0 /a /b", "", "circular dependency detected on stage: stage-0"),
+        (
+            "FROM alpne",
+            "",
+            "alpne: failed to resolve source metadata for docker.io/library/alpne:latest: pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed (did you mean alpine?)",
+        ),
+        ("FROM --platform=foo busybox", "", "failed to parse platform foo: "),
+        ("FROM busybox AS tset", "--target test", "target stage \"test\" could not be found (did you mean tset?)"),
+        ("RUN true", "--build-arg BUILDKIT_DOCKERFILE_CHECK=error=true", ""),
+        (
+            "CMD x",
+            "--build-arg BUILDKIT_DOCKERFILE_CHECK=error=true",
+            "lint violation found for rules: JSONArgsRecommended",
+        ),
+    ] {
+        let seen = shell(&format!(
+            "mkdir ctx; cd ctx; printf \"FROM busybox\\n{lines}\\n\" > Dockerfile; docker pull -q busybox > /dev/null\n\
+             docker build -q {flags} . > /dev/null"
+        ));
+        let told = seen.split_once("ERROR: failed to build: failed to solve: ").map_or("", |(_, told)| told);
+        assert!(told.trim_end().starts_with(expected) && told.is_empty() == expected.is_empty(), "{lines}: {seen}");
+    }
+}
+
+#[test]
+fn questions_instead_of_builds() {
+    let script = "mkdir c; cd c; docker pull -q busybox > /dev/null\n\
+                  printf '# V is the version\\nARG V=latest\\n# one is first\\nFROM busybox:${V} AS one\\nRUN --mount=type=secret,id=s,required=true x\\n# P is the port\\nARG P\\nFROM one\\nUSER $U\\n' > Dockerfile\n\
+                  docker build --call=targets . 2> /dev/null; docker build --call=outline --build-arg P=80 --target one . 2> /dev/null; docker build --check --progress=plain . > o 2> e; echo $?; head -3 o; grep WARN e";
+    assert_eq!(
+        shell(script),
+        "TARGET    DESCRIPTION\none       is first\n(default) \n\
+         TARGET:      one\nDESCRIPTION: is first\n\nBUILD ARG   VALUE    DESCRIPTION\nV           latest   is the version\nP           80       is the port\n\n\
+         SECRET   REQUIRED\ns        true\n\n1\nCheck complete, 1 warning has been found!\n\nWARNING: UndefinedVar - https://docs.docker.com/go/dockerfile/rule/undefined-var/\n"
+    );
+}
+
+#[test]
+fn stages_inherit_and_images_trigger() {
+    let script = "mkdir c; cd c; echo z > z\n\
+                  printf 'FROM busybox AS one\\nARG A=1\\nFROM one\\nRUN echo $A > /o\\n' > Dockerfile; docker build -q -t a . > /dev/null; docker run --rm a cat /o\n\
+                  printf 'FROM busybox\\nONBUILD COPY --from=alpine /etc/alpine-release /r\\nONBUILD COPY z /z\\n' > Dockerfile; docker build -q -t b . > /dev/null\n\
+                  printf 'FROM b\\nRUN cat /z; grep -c . /r > /n\\n' > Dockerfile; docker build -q -t c . > /dev/null; docker run --rm c cat /n /z\n\
+                  ln -s z link; printf 'FROM busybox\\nCOPY link /d/\\n' > Dockerfile; docker build -q -t d . > /dev/null; docker run --rm d ls -F /d";
+    assert_eq!(shell(script), "1\n1\nz\nlink\n");
+}

@@ -6,6 +6,7 @@ mod plain;
 mod rawjson;
 mod tty;
 
+use super::lint::Warning;
 use crate::engine::Ctx;
 use crate::name::Digest;
 use crate::world::{Stream, World};
@@ -116,10 +117,11 @@ impl<'a, W: World> Board<'a, W> {
     }
 
     /// What is questionable about it.
-    pub async fn warning(&self, vertex: Vertex, text: &str, rule: &str, lines: (usize, usize)) {
-        self.rows.borrow_mut()[vertex.0].warnings.push(text.to_string());
+    pub async fn warning(&self, vertex: Vertex, warning: &Warning) {
+        let text = warning.short();
+        self.rows.borrow_mut()[vertex.0].warnings.push(text.clone());
         if self.mode != ProgressMode::Tty {
-            self.changed(vertex, Some(format!("WARN: {text}")), |row| rawjson::warning(row, text, rule, lines)).await;
+            self.changed(vertex, Some(format!("WARN: {text}")), |row| rawjson::warning(row, warning)).await;
         }
     }
 

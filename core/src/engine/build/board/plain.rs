@@ -41,6 +41,8 @@ impl Mux {
             voice.since = now;
         }
         voice.count += 1;
+        // What has ended may have something to add.
+        voice.closed = false;
         voice.waiting.extend(line);
     }
 

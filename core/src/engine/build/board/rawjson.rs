@@ -1,5 +1,6 @@
 //! Progress for programs: each change as one line of JSON, in the shape of BuildKit's `SolveStatus`.
 
+use super::super::lint::{Warning, address};
 use super::{Note, Row, State};
 use crate::image::wire::rfc3339;
 use base64::Engine;
@@ -39,10 +40,10 @@ pub fn log(row: &Row, line: &str, at: Duration) -> Value {
     json!({ "logs": [{ "vertex": row.digest(), "stream": 1, "data": bytes(line), "timestamp": rfc3339(at) }] })
 }
 
-/// Something questionable in the Dockerfile, at lines counted from 1.
-pub fn warning(row: &Row, text: &str, rule: &str, (first, last): (usize, usize)) -> Value {
+/// Something questionable in the Dockerfile.
+pub fn warning(row: &Row, warning: &Warning) -> Value {
     json!({ "warnings": [{
-        "vertex": row.digest(), "level": 1, "short": bytes(text), "url": crate::engine::build::lint::address(rule),
-        "range": [{ "start": { "line": first }, "end": { "line": last } }],
+        "vertex": row.digest(), "level": 1, "short": bytes(&warning.short()), "url": address(warning.rule),
+        "range": [{ "start": { "line": warning.line }, "end": { "line": warning.last } }],
     }] })
 }
