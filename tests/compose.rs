@@ -323,3 +323,23 @@ fn events_and_ends_in_composes_words() {
     }
     assert!(!out.contains("name=t-b-1)"), "{out}");
 }
+
+#[test]
+fn what_steers_compose_may_stand_in_dotenv() {
+    let (out, _) = script(
+        "mkdir t && cd t
+         printf 'services:\\n  a: {image: busybox, command: sleep 9}\\n  b: {image: busybox, command: sleep 9, profiles: [x]}\\n' > one.yaml
+         printf 'services:\\n  a: {command: sleep 8}\\n' > two.yaml
+         printf 'COMPOSE_FILE=one.yaml:two.yaml\\nCOMPOSE_PROFILES=x\\nCOMPOSE_PROJECT_NAME=named\\n' > .env
+         docker compose config --services; docker compose up -d 2>/dev/null; docker compose ps --format '{{.Name}} {{.Command}}'
+         docker compose down -t 0 2>/dev/null; docker compose --compatibility up -d 2>&1 | grep Started
+         echo 'services: {}' > compose.yaml; echo 'services: {}' > docker-compose.yml; rm .env; docker compose config 2>&1",
+    );
+    for part in [
+        "a\nb\nnamed-a-1 \"sleep 8\"\nnamed-b-1 ",
+        " Container named_a_1  Started\n",
+        "Found multiple config files with supported names: /root/t/compose.yaml, /root/t/docker-compose.yml\"",
+    ] {
+        assert!(out.contains(part), "{part:?} is missing in\n{out}");
+    }
+}

@@ -1,5 +1,6 @@
 //! A project and the engine it runs on: its containers, found by their labels, and the lines of progress.
 
+use super::open::Settings;
 use super::progress::Board;
 use crate::compose::Project;
 use crate::container::ContainerRecord;
@@ -18,6 +19,9 @@ pub(super) struct App<'a, W> {
     /// Known by its name only: what its containers say is all there is.
     pub all: bool,
     pub board: Board,
+    pub settings: Settings,
+    /// What stands between the parts of a name: `-`, or `_` as in the first Compose (`--compatibility`).
+    pub separator: char,
     /// The containers as they would be, in a command that does nothing.
     pub imagined: RefCell<Option<Vec<Member>>>,
 }

@@ -149,7 +149,7 @@ impl<W: World> App<'_, W> {
     /// The image that a service's containers are made of.
     pub(super) fn image_of(&self, service: &str) -> Result<String> {
         let own = self.service(service)?.get("image").map(text);
-        Ok(own.unwrap_or_else(|| format!("{}-{service}", self.project.name)))
+        Ok(own.unwrap_or_else(|| format!("{}{}{service}", self.project.name, self.separator)))
     }
 
     fn labels(&self, service: &str, image: &ImageRecord, changes: &Changes, words: &mut Words) {
@@ -276,7 +276,8 @@ impl<W: World> App<'_, W> {
     /// The name of a service's container.
     pub(super) fn name_of(&self, service: &str, number: u32) -> String {
         let own = self.project.services.get(service).and_then(|s| s.get("container_name")).map(text);
-        own.unwrap_or_else(|| format!("{}-{service}-{number}", self.project.name))
+        let separator = self.separator;
+        own.unwrap_or_else(|| format!("{}{separator}{service}{separator}{number}", self.project.name))
     }
 
     async fn networks(

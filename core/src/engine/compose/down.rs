@@ -37,11 +37,12 @@ impl<W: World> App<'_, W> {
 
 pub(super) async fn down<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
     let (timeout, volumes, some) = (args.number("timeout"), args.flag("volumes"), !args.positionals.is_empty());
+    let remove_orphans = args.flag("remove-orphans") || app.settings.is_on(app.ctx, "COMPOSE_REMOVE_ORPHANS");
     let mut everyone = app.everyone().await?;
     let orphans = app.orphans().await?;
     everyone.retain(|m| {
         let orphan = orphans.iter().any(|o| o.record.id == m.record.id);
-        (!orphan || args.flag("remove-orphans")) && (!some || args.positionals.contains(&m.service))
+        (!orphan || remove_orphans) && (!some || args.positionals.contains(&m.service))
     });
     let mut acted = !everyone.is_empty();
     for group in app.last_first(everyone)? {
@@ -115,7 +116,7 @@ async fn images<W: World>(app: &App<'_, W>, which: &str) -> Result<bool> {
         if which == "local" && own.is_some() {
             continue;
         }
-        let image = own.unwrap_or_else(|| format!("{}-{name}", app.project.name));
+        let image = own.map_or_else(|| app.image_of(name), Ok)?;
         if crate::engine::image::lookup(app.ctx, &image)?.is_none() {
             continue;
         }

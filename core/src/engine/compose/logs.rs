@@ -30,7 +30,7 @@ impl Prefixes {
             width: 0,
             hidden: args.flag("no-log-prefix"),
             timestamps: args.flag("timestamps"),
-            project: format!("{}-", app.project.name),
+            project: format!("{}{}", app.project.name, app.separator),
             coloured: None,
         };
         let names: Vec<String> = members.iter().map(|m| all.name(m)).collect();

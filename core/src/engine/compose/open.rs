@@ -2,7 +2,7 @@
 
 use super::App;
 use super::progress::Board;
-use crate::cli::Invocation;
+use crate::cli::{Args, Invocation};
 use crate::compose::{self, LoadError, Project, Request};
 use crate::container::ContainerRecord;
 use crate::container::spec::absolute;
@@ -48,14 +48,18 @@ pub(super) async fn open<'a, W: World>(
     named: &[String],
 ) -> Result<App<'a, W>> {
     let named: Vec<String> = named.iter().map(|n| n.split('=').next().unwrap_or(n).to_string()).collect();
-    let name = call.global.value("project-name").map(str::to_string).or_else(|| env(ctx, "COMPOSE_PROJECT_NAME"));
-    let board = Board::new(ctx, &call.global, &call.args)?;
-    let given = call.global.given("file") || env(ctx, "COMPOSE_FILE").is_some();
+    let name = call.global.value("project-name").map(str::to_string);
+    let settings = Settings::read(ctx, &call.global).await;
+    let name = name.or_else(|| settings.get(ctx, "COMPOSE_PROJECT_NAME"));
+    let board = Board::new(ctx, &settings, &call.global, &call.args)?;
+    let given = call.global.given("file") || settings.get(ctx, "COMPOSE_FILE").is_some();
+    let old = call.global.flag("compatibility") || settings.is_on(ctx, "COMPOSE_COMPATIBILITY");
+    let separator = if old { '_' } else { '-' };
     let known = need == Need::Name && name.is_some() && !given;
-    if known && found(ctx).await.is_empty() {
+    if known && found(ctx, false).await.is_empty() {
         let name = name.unwrap_or_default();
         let project = remembered(ctx, &name)?;
-        let app = App { ctx, project, all: true, board, imagined: RefCell::default() };
+        let app = App { ctx, project, all: true, board, settings, separator, imagined: RefCell::default() };
         app.imagine().await?;
         return Ok(app);
     }
@@ -65,13 +69,49 @@ pub(super) async fn open<'a, W: World>(
             return Err(Error::Client(format!("no such service: {name}")));
         }
     }
-    let app = App { ctx, project, all: false, board, imagined: RefCell::default() };
+    let app = App { ctx, project, all: false, board, settings, separator, imagined: RefCell::default() };
     app.imagine().await?;
     Ok(app)
 }
 
-fn env<W: World>(ctx: &Ctx<W>, name: &str) -> Option<String> {
-    ctx.client.env(name).filter(|v| !v.is_empty())
+/// The `COMPOSE_…` variables that steer Compose itself: those of the environment, then those of `.env`.
+pub(super) struct Settings(BTreeMap<String, String>);
+
+impl Settings {
+    /// Reads what `--env-file` names, or the `.env` of the project's folder.
+    pub async fn read<W: World>(ctx: &Ctx<W>, global: &Args) -> Settings {
+        let mut own = BTreeMap::new();
+        let folder = global.value("project-directory").unwrap_or(".");
+        let given = env_files(ctx, global);
+        let files = if given.is_empty() { vec![absolute(&ctx.client.cwd(), &format!("{folder}/.env"))] } else { given };
+        for path in files {
+            let Ok(bytes) = ctx.client.read_file(&path).await else { continue };
+            let lines = compose::parse_env_file(&String::from_utf8_lossy(&bytes), &|name| ctx.client.env(name));
+            own.extend(lines.unwrap_or_default().into_iter().filter(|(name, _)| name.starts_with("COMPOSE_")));
+        }
+        Settings(own)
+    }
+
+    pub fn get<W: World>(&self, ctx: &Ctx<W>, name: &str) -> Option<String> {
+        let value = ctx.client.env(name).or_else(|| self.0.get(name).cloned());
+        value.filter(|v| !v.is_empty())
+    }
+
+    /// Whether a variable says yes.
+    pub fn is_on<W: World>(&self, ctx: &Ctx<W>, name: &str) -> bool {
+        self.get(ctx, name).is_some_and(|v| matches!(v.to_lowercase().as_str(), "1" | "t" | "true" | "y" | "yes"))
+    }
+}
+
+/// The files that `--env-file` or `COMPOSE_ENV_FILES` names; absolute.
+fn env_files<W: World>(ctx: &Ctx<W>, global: &Args) -> Vec<String> {
+    let cwd = ctx.client.cwd();
+    let mut given = global.values("env-file").to_vec();
+    if given.is_empty() {
+        let named = ctx.client.env("COMPOSE_ENV_FILES").unwrap_or_default();
+        given = named.split(',').filter(|f| !f.is_empty()).map(str::to_string).collect();
+    }
+    given.iter().map(|file| absolute(&cwd, file)).collect()
 }
 
 /// What the containers of a project tell of it, where there is no file.
@@ -89,18 +129,26 @@ fn remembered<W: World>(ctx: &Ctx<W>, name: &str) -> Result<Project> {
 }
 
 /// Compose's files of this folder, or of the nearest one above that has any.
-async fn found<W: World>(ctx: &Ctx<W>) -> Vec<String> {
+async fn found<W: World>(ctx: &Ctx<W>, tell: bool) -> Vec<String> {
     let mut folder = ctx.client.cwd();
     loop {
         let mut files = Vec::new();
         for names in [NAMES, OVERRIDES] {
+            let mut there = Vec::new();
             for name in names {
                 let path = absolute(&folder, name);
                 if matches!(ctx.client.facts(&path).await, Ok(Some(_))) {
-                    files.push(path);
-                    break;
+                    there.push(path);
                 }
             }
+            if let [first, _, ..] = &there[..]
+                && tell
+            {
+                let all = there.join(", ");
+                warn(ctx, &format!("Found multiple config files with supported names: {all}")).await;
+                warn(ctx, &format!("Using {first}")).await;
+            }
+            files.extend(there.into_iter().next());
             if files.is_empty() {
                 break;
             }
@@ -124,9 +172,12 @@ pub(super) async fn read<W: World>(ctx: &Ctx<W>, call: &Invocation, named: &[Str
     let global = &call.global;
     let cwd = ctx.client.cwd();
     let mut contents = BTreeMap::new();
+    let settings = Settings::read(ctx, global).await;
     let mut given = global.values("file").to_vec();
     if given.is_empty() {
-        given = env(ctx, "COMPOSE_FILE").map(|v| v.split(':').map(str::to_string).collect()).unwrap_or_default();
+        let separator = settings.get(ctx, "COMPOSE_PATH_SEPARATOR").unwrap_or_else(|| ":".into());
+        let named = settings.get(ctx, "COMPOSE_FILE").unwrap_or_default();
+        given = named.split(&separator).filter(|f| !f.is_empty()).map(str::to_string).collect();
     }
     let mut files = Vec::new();
     for path in &given {
@@ -138,15 +189,13 @@ pub(super) async fn read<W: World>(ctx: &Ctx<W>, call: &Invocation, named: &[Str
     }
     let folder = global.value("project-directory").map(|d| absolute(&cwd, d));
     if files.is_empty() {
-        files = found(ctx).await;
+        files = found(ctx, true).await;
     }
     let Some(first) = files.first() else {
         return Err(Error::Client("no configuration file provided: not found".into()));
     };
     let mut profiles = global.values("profile").to_vec();
-    profiles.extend(
-        env(ctx, "COMPOSE_PROFILES").into_iter().flat_map(|v| v.split(',').map(str::to_string).collect::<Vec<_>>()),
-    );
+    profiles.extend(settings.get(ctx, "COMPOSE_PROFILES").unwrap_or_default().split(',').map(|p| p.trim().to_string()));
     let lookup = |name: &str| ctx.client.env(name);
     let directory = folder.unwrap_or_else(|| parent(first));
     loop {
@@ -156,7 +205,7 @@ pub(super) async fn read<W: World>(ctx: &Ctx<W>, call: &Invocation, named: &[Str
             name: global.value("project-name").map(str::to_string),
             profiles: profiles.clone(),
             named: named.to_vec(),
-            env_files: global.values("env-file").iter().map(|f| absolute(&cwd, f)).collect(),
+            env_files: env_files(ctx, global),
             env: &lookup,
             contents: &contents,
             interpolate: depth.interpolate,

@@ -1,6 +1,7 @@
 //! The lines that tell what is being done: plain, as JSON, not at all, or redrawn in place on a terminal.
 
 use super::App;
+use super::open::Settings;
 use crate::cli::Args;
 use crate::engine::{Ctx, Error, Result};
 use crate::world::{Stream, World};
@@ -84,9 +85,9 @@ pub(super) struct Board {
 
 impl Board {
     /// By `--progress`, `--ansi`, `--dry-run`, the environment, and whether there is a terminal.
-    pub fn new<W: World>(ctx: &Ctx<W>, global: &Args, args: &Args) -> Result<Board> {
+    pub fn new<W: World>(ctx: &Ctx<W>, settings: &Settings, global: &Args, args: &Args) -> Result<Board> {
         let client = &ctx.client;
-        let env = |name: &str| client.env(name).filter(|v| !v.is_empty());
+        let env = |name: &str| settings.get(ctx, name);
         let given = |flag: &str, name: &str| {
             global.value(flag).filter(|_| global.given(flag)).map(str::to_string).or_else(|| env(name))
         };

@@ -153,7 +153,9 @@ pub(super) async fn run<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> 
         words.extend(lines.into_iter().filter(|(n, _)| !given(n)).map(|(n, v)| format!("--env={n}={v}")));
     }
     let given = args.value("name").filter(|n| !n.is_empty()).map(str::to_string);
-    let name = given.unwrap_or_else(|| format!("{}-{service}-run-{}", app.project.name, &app.ctx.new_id()[..12]));
+    let (project, between) = (&app.project.name, app.separator);
+    let fresh = || format!("{project}{between}{service}{between}run{between}{}", &app.ctx.new_id()[..12]);
+    let name = given.unwrap_or_else(fresh);
     let entrypoint = args.value("entrypoint").map(split_words).transpose().map_err(Error::Client)?;
     let changes = Changes {
         name: name.clone(),

@@ -28,11 +28,15 @@ async fn prepare<W: World>(app: &App<'_, W>, args: &Args, plan: &Plan) -> Result
 
 /// Containers of services that are no longer there: removed where that is asked for, else told of.
 async fn orphans<W: World>(app: &App<'_, W>, args: &Args) -> Result<()> {
+    let ignored = app.settings.is_on(app.ctx, "COMPOSE_IGNORE_ORPHANS");
+    if ignored && args.flag("remove-orphans") {
+        return Err(Error::Client("cannot combine COMPOSE_IGNORE_ORPHANS and --remove-orphans".into()));
+    }
     let orphans = app.orphans().await?;
-    if orphans.is_empty() {
+    if orphans.is_empty() || ignored {
         return Ok(());
     }
-    if args.flag("remove-orphans") {
+    if args.flag("remove-orphans") || app.settings.is_on(app.ctx, "COMPOSE_REMOVE_ORPHANS") {
         Box::pin(app.stop_all(&orphans, None)).await?;
         return Box::pin(app.remove_all(&orphans, false)).await;
     }
