@@ -75,9 +75,17 @@ const LINES: &[&str] = &[
     "cd project; docker compose restart -t 0",
 ];
 
+/// On a machine that has the image and nothing else: each running container is looked at again after each step.
+const BARE: &str = "docker run --rm busybox true";
+
 fn commands(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("simulator");
     group.sample_size(20).warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_millis(800));
+    let session = Session::new(Config::default());
+    assert_eq!(session.script("docker pull -q busybox", |_| {}), 0, "the setup fails");
+    group.bench_function(format!("{BARE} (nothing else runs)"), |bencher| {
+        bencher.iter(|| black_box(session.script(BARE, |_| {})));
+    });
     for line in LINES {
         let session = ready();
         let mut said = Vec::new();

@@ -1,6 +1,6 @@
 //! `docker create`: a container that does not run yet. Its writable layer and volumes are made here.
 
-use super::{check, mounts, note};
+use super::{check, link, mounts, note};
 use crate::cli::Args;
 use crate::container::spec::{
     ContainerSpec, NetworkMode, NetworkRequest, RunOptions, Surroundings, files_named, merge_image, parse_mac,
@@ -111,6 +111,7 @@ pub async fn create_with_image<W: World>(
 ) -> Result<ContainerRecord> {
     check::settings(ctx, &spec.config, &spec.host)?;
     let mut record = draft(ctx, &spec, image)?;
+    link::linked(ctx, &record)?;
     let warnings = check::drop_unsupported(ctx, &mut record.host.resources);
     ctx.world().undertake(&record.id)?;
     let result = match take_name(ctx, &mut record, spec.name.as_deref()) {

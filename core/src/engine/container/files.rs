@@ -1,6 +1,7 @@
 //! The files that tell a container about its network: /etc/hosts and /etc/resolv.conf. Source of the forms:
 //! moby, libnetwork/etchosts and libnetwork/internal/resolvconf.
 
+use super::link;
 use crate::container::spec::NetworkMode;
 use crate::container::{ContainerRecord, Endpoint};
 use crate::engine::Ctx;
@@ -52,6 +53,7 @@ fn hosts_file<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, mut text: String
         };
         let _ = writeln!(text, "{address}\t{name}");
     }
+    text.push_str(&link::hosts(ctx, record));
     let config = &record.config;
     let name = match config.domainname.as_str() {
         "" => config.hostname.clone(),

@@ -14,6 +14,7 @@ mod find;
 mod health;
 mod inspect;
 mod kill;
+mod link;
 mod list;
 mod logs;
 mod mounts;

@@ -1,7 +1,7 @@
 //! `docker rm`: the writable layer, the record and the name; with `-v` anonymous volumes, too.
 
 use super::stop::{deliver, wait_stopped};
-use super::{change, find, note};
+use super::{change, find, link, note};
 use crate::cli::Args;
 use crate::container::{ContainerRecord, NameRecord, Status};
 use crate::engine::{Ctx, Error, Result, system};
@@ -31,9 +31,10 @@ pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> 
             continue;
         }
         if args.flag("link") {
-            errors.push(
-                "Error response from daemon: Conflict, cannot remove the default link name of the container".into(),
-            );
+            match link::remove(ctx, name.trim_end_matches('/')).await {
+                Ok(()) => ctx.print(format!("{name}\n")).await,
+                Err(error) => errors.push(error.render("")),
+            }
             continue;
         }
         let record = match find(ctx, name).await {

@@ -1,7 +1,7 @@
 //! Starting a container: the acts by which a process becomes one. Where any of them fails, what has been made is
 //! undone in reverse order and nothing is left.
 
-use super::{change, endpoints, files, find, find_by_id, note, plan};
+use super::{change, endpoints, files, find, find_by_id, link, note, plan};
 use crate::container::spec::{NetworkMode, csv};
 use crate::container::{ContainerRecord, Health, MountKind, Status};
 use crate::engine::network::ensure_bridge;
@@ -199,6 +199,7 @@ fn argv(record: &ContainerRecord) -> Vec<String> {
 
 /// What has to be there on the host first: files about the network, folders to bind.
 async fn host_side<W: World>(ctx: &Ctx<W>, record: &mut ContainerRecord) -> Result<()> {
+    link::check(ctx, record)?;
     let mut shown = record.clone();
     if let NetworkMode::Container(other) = NetworkMode::parse(&record.host.network_mode) {
         let other = find(ctx, &other).await?;

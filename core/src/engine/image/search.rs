@@ -18,6 +18,13 @@ const SHOWN: usize = 45;
 pub async fn search<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
     let filters = Filters::parse(call.args.values("filter"));
     filters.allow(&["is-official", "is-automated", "stars"]).map_err(Error::Daemon)?;
+    let official = filters.flag("is-official").map_err(Error::Daemon)?;
+    filters.flag("is-automated").map_err(Error::Daemon)?;
+    let mut stars = 0;
+    for text in filters.values("stars") {
+        let why = || format!("invalid filter 'stars={text}': strconv.Atoi: parsing {text:?}: invalid syntax");
+        stars = stars.max(text.parse::<i64>().map_err(|_| Error::Daemon(why()))?);
+    }
     let formatter =
         Formatter::new(&rows::SEARCH, call.args.value("format").unwrap_or(""), false).map_err(Error::Client)?;
     let limit = call.args.number("limit").filter(|n| *n != 0).unwrap_or(25);
@@ -37,8 +44,6 @@ pub async fn search<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
         return Err(Error::Daemon(RemoteError::of(&response).text()));
     }
     let answer: Value = serde_json::from_slice(&response.body).unwrap_or_default();
-    let official = filters.flag("is-official").map_err(Error::Daemon)?;
-    let stars = filters.values("stars").last().and_then(|s| s.parse::<i64>().ok()).unwrap_or(0);
     let mut all = Vec::new();
     for found in answer["results"].as_array().into_iter().flatten() {
         let is_official = found["is_official"].as_bool().unwrap_or(false);

@@ -148,3 +148,33 @@ fn platforms_of_images() {
         )
     );
 }
+
+#[test]
+fn filters_that_are_refused() {
+    let script = "docker search alpine --filter stars=x; docker search alpine --filter is-official=x\n\
+        docker search alpine --filter x=y; docker images --filter x=y; docker images --filter dangling=x\n\
+        docker search alpine --filter stars=100 --filter is-official=true --format '{{.Name}}'";
+    assert_eq!(
+        shell(script),
+        "Error response from daemon: invalid filter 'stars=x': strconv.Atoi: parsing \"x\": invalid syntax\n\
+         Error response from daemon: invalid filter 'is-official=[x]'\nError response from daemon: invalid filter 'x'\n\
+         Error response from daemon: invalid filter 'x'\nError response from daemon: invalid filter 'dangling=[x]'\nalpine\n"
+    );
+}
+
+#[test]
+fn links_on_the_default_bridge() {
+    let script = "docker run -d --name db -h dbhost busybox sleep 1000 2> /dev/null | wc -l\n\
+        docker run --rm --link db:database busybox sh -c 'grep database /etc/hosts; ping -c 1 database | head -1'\n\
+        docker run --rm --link nosuch busybox true 2>&1 | head -1\n\
+        docker create --name web --link db:database busybox true | wc -l; docker stop -t 0 db; docker start web\n\
+        docker rm --link web/nosuch; docker rm --link web; docker rm --link /web/database; docker start web; docker rm -f web";
+    assert_eq!(
+        shell(script),
+        "1\n172.17.0.2\tdatabase dbhost db\nPING database (172.17.0.2): 56 data bytes\n\
+         docker: Error response from daemon: could not get container for nosuch: No such container: nosuch\n\
+         1\ndb\nError response from daemon: Cannot link to a non running container: /db AS /web/database\n\
+         Error: failed to start containers: web\nError response from daemon: No such container: web/nosuch\n\
+         Error response from daemon: Conflict, cannot remove the default link name of the container\nweb/database\nweb\nweb\n"
+    );
+}

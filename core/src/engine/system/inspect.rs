@@ -20,6 +20,7 @@ const OPTIONAL: &[(&str, Zero)] = &[
     ("Cmd", Zero::Slice),
     ("Comment", Zero::Text),
     ("Config", Zero::Slice),
+    ("Containers", Zero::Map),
     ("Created", Zero::Text),
     ("Data", Zero::Map),
     ("DeviceCgroupRules", Zero::Slice),
@@ -45,6 +46,7 @@ const OPTIONAL: &[(&str, Zero)] = &[
     ("MemorySwappiness", Zero::Pointer),
     ("Mounts", Zero::Slice),
     ("Name", Zero::Text),
+    ("Networks", Zero::Map),
     ("OnBuild", Zero::Slice),
     ("OomKillDisable", Zero::Pointer),
     ("Options", Zero::Map),
@@ -72,7 +74,7 @@ const OPTIONAL: &[(&str, Zero)] = &[
 ];
 
 /// How `inspect` templates see their dot.
-const SHAPE: Shape = Shape { type_name: None, optional: OPTIONAL, strict: true, heading: false };
+const SHAPE: Shape = Shape { type_name: None, inner: &[], optional: OPTIONAL, strict: true, heading: false };
 
 /// What the format of an `inspect` command is.
 enum Format {

@@ -2,7 +2,7 @@
 
 use crate::cli::{API_VERSION, DOCKER_VERSION, Invocation};
 use crate::engine::{Ctx, Error, Result, context};
-use crate::view::template::{Shape, Template};
+use crate::view::template::{Shape, Template, TemplateError};
 use crate::world::World;
 use serde_json::{Value, json};
 
@@ -55,8 +55,13 @@ pub(super) async fn render<W: World>(
             return Err(Error::Status(64));
         }
     };
-    let shape = Shape { type_name: Some(type_name), ..Shape::default() };
-    let text = template.execute(value, &shape).map_err(|e| Error::Client(e.0))?;
+    let inner = &[("Client", "system.clientVersion"), ("Server", "*system.serverVersion")];
+    let shape = Shape { type_name: Some(type_name), inner, ..Shape::default() };
+    let named = |e: TemplateError| {
+        let text = e.0.replacen("template: :", &format!("template: {name}:"), 1);
+        Error::Client(text.replacen("executing \"\"", &format!("executing {name:?}"), 1))
+    };
+    let text = template.execute(value, &shape).map_err(named)?;
     Ok(text + "\n")
 }
 

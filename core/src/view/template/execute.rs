@@ -1,5 +1,6 @@
 //! Runs a template's tree.
 
+use super::functions::Parameter;
 use super::tree::{Call, Kind, Node, Operand, Pipe};
 use super::value::{Shape, Val, Zero, member};
 use super::{Template, TemplateError, functions, print};
@@ -14,8 +15,16 @@ const DEPTH: usize = 200;
 
 pub(super) fn execute(template: &Template, dot: &Value, shape: &Shape) -> Result<String> {
     let root = Val::Json(Cow::Borrowed(dot));
-    let mut run =
-        Run { template, shape, root: root.clone(), out: String::new(), steps: 0, depth: 0, variables: Vec::new() };
+    let mut run = Run {
+        template,
+        shape,
+        root: root.clone(),
+        out: String::new(),
+        steps: 0,
+        depth: 0,
+        variables: Vec::new(),
+        name: "",
+    };
     run.list(&template.nodes, &root)?;
     Ok(run.out)
 }
@@ -28,6 +37,8 @@ struct Run<'a> {
     steps: usize,
     depth: usize,
     variables: Vec<(String, Val<'a>)>,
+    /// The template that runs: empty for the outermost.
+    name: &'a str,
 }
 
 /// Where a function is called: errors of counting name the function, others the whole call.
@@ -48,16 +59,18 @@ enum Flow {
 type Result<T> = std::result::Result<T, TemplateError>;
 
 impl<'a> Run<'a> {
-    /// Go's error at a place: `template: :1:2: executing "" at <.Nope>: …`, the quoted text cut at 20.
+    /// Go's error at a place: `template: :1:2: executing "" at <.Nope>: …`.
     fn fail<T>(&self, at: usize, span: &std::ops::Range<usize>, what: &str) -> Result<T> {
         let source = &self.template.source;
-        let line = source[..at].matches('\n').count() + 1;
-        let column = at - source[..at].rfind('\n').map_or(0, |i| i + 1);
-        let mut quoted: String = source[span.clone()].chars().take(20).collect();
-        if source[span.clone()].chars().count() > 20 {
-            quoted.push_str("...");
-        }
-        Err(TemplateError(format!("template: :{line}:{column}: executing \"\" at <{quoted}>: {what}")))
+        let (line, column) = self.place(at);
+        let (name, quoted) = (self.name, &source[span.clone()]);
+        Err(TemplateError(format!("template: :{line}:{column}: executing {name:?} at <{quoted}>: {what}")))
+    }
+
+    /// The line and column of an offset.
+    fn place(&self, at: usize) -> (usize, usize) {
+        let before = &self.template.source[..at];
+        (before.matches('\n').count() + 1, at - before.rfind('\n').map_or(0, |i| i + 1))
     }
 
     fn list(&mut self, nodes: &'a [Node], dot: &Val<'a>) -> Result<Flow> {
@@ -106,7 +119,7 @@ impl<'a> Run<'a> {
                     Some(pipe) => self.pipe(pipe, dot)?,
                     None => Val::NoValue,
                 };
-                self.nested(name, span, value)?;
+                self.nested(name, pipe.as_ref(), span, value)?;
                 Flow::Next
             }
             Node::Break => Flow::Break,
@@ -116,19 +129,33 @@ impl<'a> Run<'a> {
         Ok(flow)
     }
 
-    fn nested(&mut self, name: &str, span: &std::ops::Range<usize>, dot: Val<'a>) -> Result<()> {
+    fn nested(
+        &mut self,
+        name: &'a str,
+        pipe: Option<&Pipe>,
+        span: &std::ops::Range<usize>,
+        dot: Val<'a>,
+    ) -> Result<()> {
         let Some(nodes) = self.template.defined.get(name) else {
-            return self.fail(span.start, span, &format!("template {name:?} not defined"));
+            let words = pipe.map_or(String::new(), |pipe| format!(" {}", &self.template.source[whole(pipe)]));
+            let (line, column) = self.place(span.start);
+            return Err(TemplateError(format!(
+                "template: :{line}:{column}: executing {:?} at <{{{{template {name:?}{words}}}}}>: template {name:?} not \
+                 defined",
+                self.name
+            )));
         };
         self.depth += 1;
         if self.depth > DEPTH {
             return self.fail(span.start, span, "exceeded maximum template depth");
         }
         let outer = std::mem::take(&mut self.variables);
+        let caller = std::mem::replace(&mut self.name, name);
         let root = std::mem::replace(&mut self.root, dot.clone());
         self.list(nodes, &dot)?;
         self.root = root;
         self.variables = outer;
+        self.name = caller;
         self.depth -= 1;
         Ok(())
     }
@@ -138,7 +165,7 @@ impl<'a> Run<'a> {
         let entries = match entries(&value) {
             Some(entries) => entries,
             None => {
-                let span = pipe.commands[0].span.start..pipe.commands[pipe.commands.len() - 1].span.end;
+                let span = whole(pipe);
                 let shown = print::plain(&value);
                 return self.fail(span.start, &span, &format!("range can't iterate over {shown}"));
             }
@@ -147,19 +174,24 @@ impl<'a> Run<'a> {
             self.list(or_else, dot)?;
             return Ok(());
         }
+        let counted = matches!(&value, Val::Json(json) if json.is_number());
+        if counted && pipe.variables.len() > 1 {
+            let (span, shown) = (whole(pipe), print::plain(&value));
+            return self.fail(span.start, &span, &format!("can't use {shown} to iterate over more than one variable"));
+        }
         let known = self.variables.len();
         for (key, element) in entries {
             match (&pipe.variables[..], pipe.assign) {
                 ([], _) => {}
                 ([value], false) => self.variables.push((value.clone(), element.clone())),
-                ([value], true) => self.assign(value, element.clone()),
+                ([value], true) => self.assign(pipe, value, element.clone())?,
                 ([index, value, ..], false) => {
                     self.variables.push((index.clone(), key));
                     self.variables.push((value.clone(), element.clone()));
                 }
                 ([index, value, ..], true) => {
-                    self.assign(index, key);
-                    self.assign(value, element.clone());
+                    self.assign(pipe, index, key)?;
+                    self.assign(pipe, value, element.clone())?;
                 }
             }
             let flow = self.list(body, &element)?;
@@ -171,10 +203,15 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn assign(&mut self, name: &str, value: Val<'a>) {
-        if let Some((_, slot)) = self.variables.iter_mut().rev().find(|(n, _)| n == name) {
-            *slot = value;
+    fn assign(&mut self, pipe: &Pipe, name: &str, value: Val<'a>) -> Result<()> {
+        match self.variables.iter_mut().rev().find(|(n, _)| n == name) {
+            Some((_, slot)) => *slot = value,
+            None => {
+                let span = whole(pipe);
+                return self.fail(span.start, &span, &format!("undefined variable: ${name}"));
+            }
         }
+        Ok(())
     }
 
     /// The value of a pipeline, kept in its variables, too.
@@ -182,7 +219,7 @@ impl<'a> Run<'a> {
         let value = self.commands(pipe, dot)?;
         for name in &pipe.variables {
             match pipe.assign {
-                true => self.assign(name, value.clone()),
+                true => self.assign(pipe, name, value.clone())?,
                 false => self.variables.push((name.clone(), value.clone())),
             }
         }
@@ -205,6 +242,7 @@ impl<'a> Run<'a> {
                 let place = Place { at: first.at, name: &first.span, whole: &call.span };
                 self.function(name, &place, rest, dot, last)
             }
+            Kind::Nil => self.fail(first.at, &first.span, "nil is not a command"),
             _ => {
                 let method = self.method(first, rest, dot)?;
                 if let Some(value) = method {
@@ -214,7 +252,13 @@ impl<'a> Run<'a> {
                 if !rest.is_empty() || last.is_some() {
                     let text = &self.template.source[first.span.clone()];
                     let name = text.rsplit('.').next().unwrap_or(text);
-                    return match first.kind {
+                    let given = rest.len() + usize::from(last.is_some());
+                    return match &first.kind {
+                        Kind::Field(names) if names.len() == 1 && self.is_row(dot) => self.fail(
+                            first.at,
+                            &first.span,
+                            &format!("wrong number of args for {name}: want 0 got {given}"),
+                        ),
                         Kind::Field(_) | Kind::Chain(..) | Kind::Variable(..) => {
                             self.fail(first.at, &first.span, &format!("{name} is not a method but has arguments"))
                         }
@@ -260,13 +304,31 @@ impl<'a> Run<'a> {
         if name == "and" || name == "or" {
             return self.early(name, place, rest, dot, last);
         }
-        let mut args = Vec::with_capacity(rest.len() + 1);
-        for word in rest {
-            args.push(self.operand(word, dot)?);
+        let given = rest.len() + usize::from(last.is_some());
+        if let Err(what) = functions::count(name, given) {
+            return self.fail(place.at, place.name, &what);
+        }
+        let mut args = Vec::with_capacity(given);
+        for (i, word) in rest.iter().enumerate() {
+            let value = self.operand(word, dot)?;
+            if !self.shape.heading
+                && let Err(what) = self.suits(functions::parameter(name, i), word, &value)
+            {
+                return self.fail(word.at, &word.span, &what);
+            }
+            args.push(value);
         }
         args.extend(last);
         if name == "call" {
-            return self.fail(place.at, place.whole, "error calling call: non-function of type string");
+            let what = match rest.first() {
+                Some(word) if matches!(word.kind, Kind::Nil) => "call of nil".to_string(),
+                Some(word) => {
+                    let text = &self.template.source[word.span.clone()];
+                    format!("non-function {text} of type {}", args[0].type_name())
+                }
+                None => format!("non-function of type {}", args[0].type_name()),
+            };
+            return self.fail(place.at, place.whole, &format!("error calling call: {what}"));
         }
         match functions::call(name, &args, self.shape.heading) {
             Ok(value) => Ok(value),
@@ -274,6 +336,27 @@ impl<'a> Run<'a> {
                 self.fail(place.at, place.name, &what)
             }
             Err(what) => self.fail(place.at, place.whole, &format!("error calling {name}: {what}")),
+        }
+    }
+
+    /// Whether an argument is of the type that a function wants, in Go's words where it is not.
+    fn suits(&self, wanted: Parameter, word: &Operand, value: &Val) -> std::result::Result<(), String> {
+        let text = &self.template.source[word.span.clone()];
+        let literal = matches!(word.kind, Kind::Text(_) | Kind::Int(_) | Kind::Float(_) | Kind::Bool(_));
+        let (fits, name) = match wanted {
+            Parameter::Any => return Ok(()),
+            Parameter::Text => (value.text().is_some(), "string"),
+            Parameter::Int => (value.json().as_i64().is_some(), "int"),
+            Parameter::Texts => (value.is_texts(), "[]string"),
+        };
+        match (fits, &word.kind, wanted) {
+            (true, ..) => Ok(()),
+            (_, Kind::Nil, Parameter::Texts) => Ok(()),
+            (_, Kind::Nil, _) => Err(format!("cannot assign nil to {name}")),
+            (_, _, Parameter::Texts) if literal => Err(format!("can't handle {text} for arg of type []string")),
+            (_, _, Parameter::Int) if literal => Err(format!("expected integer; found {text}")),
+            (_, _, Parameter::Text) if literal => Err(format!("expected string; found {text}")),
+            _ => Err(format!("wrong type for value; expected {name}; got {}", value.type_name())),
         }
     }
 
@@ -339,10 +422,35 @@ impl<'a> Run<'a> {
     }
 
     fn fields(&self, mut value: Val<'a>, names: &'a [String], word: &Operand) -> Result<Val<'a>> {
-        for name in names {
+        for (i, name) in names.iter().enumerate() {
+            let before = i.checked_sub(1).map(|i| names[i].as_str());
+            if let (Val::Nil(Zero::Pointer), Some(before)) = (&value, before) {
+                return self.fail(word.at, &word.span, &format!("map has no entry for key {before:?}"));
+            }
+            let inner = self.shape.inner.iter().find(|(field, _)| Some(*field) == before);
+            if let (Some((_, kind)), Val::Json(json)) = (inner, &value)
+                && json.as_object().is_some_and(|object| member(object, name).is_none())
+            {
+                return self.fail(word.at, &word.span, &format!("can't evaluate field {name} in type {kind}"));
+            }
+            // A Go map has no such entry, which is no error.
+            let map = before.is_some_and(|before| self.is_map(before));
+            let lacks = |value: &Val| match value {
+                Val::Json(json) => json.is_object() && json.get(name).is_none(),
+                other => matches!(other, Val::Nil(Zero::Map)),
+            };
+            if matches!(value, Val::NoValue) && i > 0 || map && lacks(&value) {
+                value = Val::NoValue;
+                continue;
+            }
             value = self.field(value, name, word)?;
         }
         Ok(value)
+    }
+
+    /// Whether the field of this name is a Go map and no struct.
+    fn is_map(&self, name: &str) -> bool {
+        self.shape.optional.iter().any(|(n, zero)| *n == name && *zero == Zero::Map)
     }
 
     /// One field of a value, with Go's errors where it is not there.
@@ -356,10 +464,14 @@ impl<'a> Run<'a> {
                 return self.fail(word.at, &word.span, &format!("map has no entry for key {name:?}"));
             }
             Val::Json(json) if json.is_null() => {
-                return self.fail(word.at, &word.span, &format!("nil data; no entry for key {name:?}"));
+                return self.fail(word.at, &word.span, &format!("nil pointer evaluating interface {{}}.{name}"));
             }
             other => {
-                let what = format!("can't evaluate field {name} in type {}", other.type_name());
+                let kind = match other {
+                    Val::Json(Cow::Borrowed(_)) if self.shape.strict => "interface {}",
+                    other => other.type_name(),
+                };
+                let what = format!("can't evaluate field {name} in type {kind}");
                 return self.fail(word.at, &word.span, &what);
             }
         };
@@ -388,6 +500,14 @@ impl<'a> Run<'a> {
                 (Val::Json(Cow::Borrowed(a)), Val::Json(Cow::Borrowed(b))) => std::ptr::eq(*a, *b),
                 _ => false,
             }
+    }
+}
+
+/// All of a pipeline's commands.
+fn whole(pipe: &Pipe) -> std::ops::Range<usize> {
+    match (pipe.commands.first(), pipe.commands.last()) {
+        (Some(first), Some(last)) => first.span.start..last.span.end,
+        _ => 0..0,
     }
 }
 

@@ -18,7 +18,41 @@ pub(super) fn exists(name: &str) -> bool {
     NAMES.contains(&name)
 }
 
-/// Calls a function; the error is what follows `error calling name: `.
+/// What a function wants as an argument.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Parameter {
+    Any,
+    Text,
+    Int,
+    Texts,
+}
+
+pub(super) fn parameter(name: &str, index: usize) -> Parameter {
+    match (name, index) {
+        ("join", 0) => Parameter::Texts,
+        ("pad", 1 | 2) | ("truncate", 1) => Parameter::Int,
+        ("upper" | "lower" | "title" | "split" | "join" | "pad" | "truncate", _) | ("printf", 0) => Parameter::Text,
+        _ => Parameter::Any,
+    }
+}
+
+/// Whether a function may have so many arguments.
+pub(super) fn count(name: &str, given: usize) -> std::result::Result<(), String> {
+    let (least, open) = match name {
+        "print" | "println" | "html" | "js" | "urlquery" => (0, true),
+        "and" | "or" | "call" | "eq" | "index" | "printf" | "slice" => (1, true),
+        "split" | "join" | "truncate" | "ne" | "lt" | "le" | "gt" | "ge" => (2, false),
+        "pad" => (3, false),
+        _ => (1, false),
+    };
+    match (given < least, open) {
+        (true, true) => Err(format!("wrong number of args for {name}: want at least {least} got {given}")),
+        (_, false) if given != least => Err(format!("wrong number of args for {name}: want {least} got {given}")),
+        _ => Ok(()),
+    }
+}
+
+/// Calls a function, whose arguments have been counted; the error is what follows `error calling name: `.
 pub(super) fn call<'a>(name: &str, args: &[Val<'a>], heading: bool) -> Result<'a> {
     if heading && matches!(name, "json" | "title" | "lower" | "upper" | "truncate" | "join") {
         return Ok(args.first().cloned().unwrap_or(Val::NoValue));
@@ -26,71 +60,45 @@ pub(super) fn call<'a>(name: &str, args: &[Val<'a>], heading: bool) -> Result<'a
     match name {
         "print" => Ok(Val::own(print_all(args))),
         "println" => Ok(Val::own(args.iter().map(plain).collect::<Vec<_>>().join(" ") + "\n")),
-        "printf" => match args.split_first() {
-            Some((format, rest)) => Ok(Val::own(sprintf(text(format)?, rest))),
-            None => Err(count(name, 1, 0)),
-        },
+        "printf" => Ok(Val::own(sprintf(text(argument(args, 0))?, args.get(1..).unwrap_or_default()))),
         "html" | "js" | "urlquery" => Ok(Val::own(escape(name, &print_all(args)))),
-        "len" => length(one(name, args)?),
-        "not" => Ok(Val::own(!one(name, args)?.truth())),
+        "len" => length(argument(args, 0)),
+        "not" => Ok(Val::own(!argument(args, 0).truth())),
         "index" => {
-            let (value, keys) = args.split_first().ok_or_else(|| count(name, 1, 0))?;
-            keys.iter().try_fold(value.clone(), |value, key| index(value, key))
+            let keys = args.get(1..).unwrap_or_default();
+            keys.iter().try_fold(argument(args, 0).clone(), |value, key| index(value, key))
         }
         "slice" => slice(args),
         "eq" | "ne" | "lt" | "le" | "gt" | "ge" => compare(name, args),
-        "json" => Ok(Val::own(print::json(&visible(one(name, args)?)))),
-        "upper" => Ok(Val::own(text(one(name, args)?)?.to_uppercase())),
-        "lower" => Ok(Val::own(text(one(name, args)?)?.to_lowercase())),
-        "title" => Ok(Val::own(title(text(one(name, args)?)?))),
-        "split" => {
-            let [value, separator] = two(name, args)?;
-            Ok(Val::own(split(text(value)?, text(separator)?)))
-        }
-        "join" => {
-            let [value, separator] = two(name, args)?;
-            join(value, text(separator)?)
-        }
+        "json" => Ok(Val::own(print::json(&visible(argument(args, 0))))),
+        "upper" => Ok(Val::own(text(argument(args, 0))?.to_uppercase())),
+        "lower" => Ok(Val::own(text(argument(args, 0))?.to_lowercase())),
+        "title" => Ok(Val::own(title(text(argument(args, 0))?))),
+        "split" => Ok(Val::own(split(text(argument(args, 0))?, text(argument(args, 1))?))),
+        "join" => join(argument(args, 0), text(argument(args, 1))?),
         "pad" => {
-            let [value, before, after] = three(name, args)?;
-            let (before, after) = (whole(before)?.clamp(0, 10_000), whole(after)?.clamp(0, 10_000));
-            let value = text(value)?;
+            let (before, after) = (whole(argument(args, 1))?.min(10_000), whole(argument(args, 2))?.min(10_000));
+            let value = text(argument(args, 0))?;
+            if !value.is_empty() && (before < 0 || after < 0) {
+                return Err("strings: negative Repeat count".to_string());
+            }
             // An empty value stays empty.
             let blanks = |n: i64| " ".repeat(n as usize);
             Ok(Val::own(if value.is_empty() { String::new() } else { blanks(before) + value + &blanks(after) }))
         }
         "truncate" => {
-            let [value, length] = two(name, args)?;
-            let most = usize::try_from(whole(length)?).unwrap_or(0);
-            Ok(Val::own(text(value)?.chars().take(most).collect::<String>()))
+            let (value, length) = (text(argument(args, 0))?, whole(argument(args, 1))?);
+            let most = usize::try_from(length);
+            let most = most.map_err(|_| format!("runtime error: slice bounds out of range [:{length}]"))?;
+            // Bytes, as in Go, but never half a character.
+            Ok(Val::own(String::from_utf8_lossy(&value.as_bytes()[..most.min(value.len())]).into_owned()))
         }
         _ => Err(format!("function {name:?} not defined")),
     }
 }
 
-fn count(name: &str, want: usize, got: usize) -> String {
-    format!("wrong number of args for {name}: want {want} got {got}")
-}
-
-fn one<'v, 'a>(name: &str, args: &'v [Val<'a>]) -> std::result::Result<&'v Val<'a>, String> {
-    match args {
-        [value] => Ok(value),
-        _ => Err(count(name, 1, args.len())),
-    }
-}
-
-fn two<'v, 'a>(name: &str, args: &'v [Val<'a>]) -> std::result::Result<[&'v Val<'a>; 2], String> {
-    match args {
-        [a, b] => Ok([a, b]),
-        _ => Err(count(name, 2, args.len())),
-    }
-}
-
-fn three<'v, 'a>(name: &str, args: &'v [Val<'a>]) -> std::result::Result<[&'v Val<'a>; 3], String> {
-    match args {
-        [a, b, c] => Ok([a, b, c]),
-        _ => Err(count(name, 3, args.len())),
-    }
+fn argument<'v, 'a>(args: &'v [Val<'a>], index: usize) -> &'v Val<'a> {
+    args.get(index).unwrap_or(&Val::NoValue)
 }
 
 fn text<'v>(value: &'v Val) -> std::result::Result<&'v str, String> {
@@ -130,7 +138,7 @@ fn title(text: &str) -> String {
     text.chars()
         .map(|c| {
             let up = start && c.is_alphabetic();
-            start = !(c.is_alphanumeric() || c == '_' || c == '\'');
+            start = !(c.is_alphanumeric() || c == '_');
             if up { c.to_uppercase().next().unwrap_or(c) } else { c }
         })
         .collect()
@@ -161,6 +169,9 @@ fn join<'a>(value: &Val, separator: &str) -> Result<'a> {
     }
 }
 
+/// What Go says of the length of nothing.
+const ZERO: &str = "reflect: call of reflect.Value.Type on zero Value";
+
 fn length<'a>(value: &Val) -> Result<'a> {
     let length = match value {
         Val::Nil(Zero::Slice | Zero::Map | Zero::Text) => 0,
@@ -168,10 +179,10 @@ fn length<'a>(value: &Val) -> Result<'a> {
             Value::String(s) => s.len(),
             Value::Array(a) => a.len(),
             Value::Object(o) => o.len(),
-            Value::Null => return Err("len of nil pointer".to_string()),
+            Value::Null => return Err(ZERO.to_string()),
             _ => return Err(format!("len of type {}", value.type_name())),
         },
-        _ => return Err("len of nil pointer".to_string()),
+        _ => return Err(ZERO.to_string()),
     };
     Ok(Val::own(length))
 }
@@ -193,7 +204,8 @@ fn index<'a>(value: Val<'a>, key: &Val) -> Result<'a> {
             let at = at(items.len())?;
             Ok(Val::own(items.swap_remove(at)))
         }
-        Val::Nil(Zero::Slice) => at(0).map(|_| Val::NoValue),
+        // `inspect` looks again at the JSON, where it is not there at all.
+        Val::Nil(Zero::Slice) => Err("index of untyped nil".to_string()),
         Val::Nil(Zero::Map) => Ok(Val::own("")),
         Val::Json(json) if json.is_string() => {
             let bytes = json.as_str().unwrap_or_default().as_bytes();
@@ -232,7 +244,10 @@ fn absent<'a>(map: &serde_json::Map<String, Value>) -> Val<'a> {
 }
 
 fn slice<'a>(args: &[Val<'a>]) -> Result<'a> {
-    let (value, bounds) = args.split_first().ok_or_else(|| count("slice", 1, 0))?;
+    let (value, bounds) = (argument(args, 0), args.get(1..).unwrap_or_default());
+    if bounds.len() == 3 && value.text().is_some() {
+        return Err("cannot 3-index slice a string".to_string());
+    }
     if bounds.len() > 3 {
         return Err(format!("too many slice indexes: {}", bounds.len()));
     }
@@ -277,7 +292,7 @@ fn compare<'a>(name: &str, args: &[Val]) -> Result<'a> {
         }
         return Ok(Val::own(false));
     }
-    let [second] = rest else { return Err(count(name, 2, args.len())) };
+    let second = argument(rest, 0);
     if name == "ne" {
         return Ok(Val::own(!equal(first, second)?));
     }
@@ -303,11 +318,14 @@ fn equal(a: &Val, b: &Val) -> std::result::Result<bool, String> {
         (Value::Null, _) | (_, Value::Null) => Ok(false),
         (Value::String(a), Value::String(b)) => Ok(a == b),
         (Value::Bool(a), Value::Bool(b)) => Ok(a == b),
-        (Value::Array(_) | Value::Object(_), _) | (_, Value::Array(_) | Value::Object(_)) => {
-            Err("non-comparable type".to_string())
-        }
+        (Value::Array(_) | Value::Object(_), _) => Err(incomparable(a)),
+        (_, Value::Array(_) | Value::Object(_)) => Err(incomparable(b)),
         _ => Err(INCOMPATIBLE.to_string()),
     }
+}
+
+fn incomparable(value: &Val) -> String {
+    format!("non-comparable type {}: {}", plain(value), print::go_type(value))
 }
 
 fn order(a: &Val, b: &Val) -> std::result::Result<Ordering, String> {
@@ -339,7 +357,9 @@ fn escape(how: &str, text: &str) -> String {
             ("js", '\'') => out.push_str("\\'"),
             ("js", '"') => out.push_str("\\\""),
             ("js", '<' | '>' | '&' | '=') => out.push_str(&format!("\\u{:04X}", c as u32)),
-            ("js", c) if (c as u32) < 0x20 => out.push_str(&format!("\\u{:04X}", c as u32)),
+            ("js", c) if (c as u32) < 0x20 || matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}') => {
+                out.push_str(&format!("\\u{:04X}", c as u32))
+            }
             ("js", c) => out.push(c),
             (_, ' ') => out.push('+'),
             (_, c) if c.is_ascii_alphanumeric() || "-_.~".contains(c) => out.push(c),

@@ -55,12 +55,10 @@ pub(super) fn pieces(source: &str) -> Result<Vec<Piece>, TemplateError> {
         if !text.is_empty() {
             pieces.push(Piece::Text(text.to_string()));
         }
-        let lead = source[inside..].len() - source[inside..].trim_start_matches(BLANKS).len();
-        if source[inside + lead..].starts_with("/*") {
-            let from = inside + lead;
-            let end = source[from..].find("*/").ok_or_else(|| error(source, open, "unclosed comment"))? + from + 2;
-            let after = source[end..].trim_start_matches(BLANKS);
-            let (closed, trims) = match after.strip_prefix('-') {
+        if source[inside..].starts_with("/*") {
+            let end = source[inside..].find("*/").ok_or_else(|| error(source, open, "unclosed comment"))? + inside + 2;
+            let after = &source[end..];
+            let (closed, trims) = match after.strip_prefix(BLANKS).and_then(|rest| rest.strip_prefix('-')) {
                 Some(rest) => (rest, true),
                 None => (after, false),
             };
@@ -127,6 +125,13 @@ fn action(source: &str, mut at: usize) -> Result<Action, TemplateError> {
 fn token(source: &str, at: usize) -> Result<(Token, usize), TemplateError> {
     let rest = &source[at..];
     let word = |from: &str| from.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(from.len());
+    // A name must be followed by something that ends it.
+    let ended = |length: usize| match rest[length..].chars().next() {
+        Some(c) if !BLANKS.contains(&c) && !".,|:)(".contains(c) && !rest[length..].starts_with("}}") => {
+            Err(error(source, at, &format!("bad character U+{:04X} '{c}'", u32::from(c))))
+        }
+        _ => Ok(()),
+    };
     let c = rest.chars().next().unwrap_or(' ');
     let next = rest[c.len_utf8()..].chars().next().unwrap_or(' ');
     Ok(match c {
@@ -144,20 +149,30 @@ fn token(source: &str, at: usize) -> Result<(Token, usize), TemplateError> {
         }
         '\'' => {
             let (text, length) = escaped(source, at, '\'', "unterminated character constant")?;
-            (Token::Int(i64::from(text.chars().next().map_or(0, u32::from))), length)
+            let mut chars = text.chars();
+            let c = chars.next().ok_or_else(|| error(source, at, "invalid syntax"))?;
+            if chars.next().is_some() {
+                return Err(error(source, at, &format!("malformed character constant: {}", &rest[..length])));
+            }
+            (Token::Int(i64::from(u32::from(c))), length)
         }
         '$' => {
             let length = word(&rest[1..]);
+            ended(length + 1)?;
             (Token::Variable(rest[1..=length].to_string()), length + 1)
         }
         '.' if next.is_ascii_digit() => number(source, at)?,
         '.' => match word(&rest[1..]) {
             0 => (Token::Dot, 1),
-            length => (Token::Field(rest[1..=length].to_string()), length + 1),
+            length => {
+                ended(length + 1)?;
+                (Token::Field(rest[1..=length].to_string()), length + 1)
+            }
         },
         '+' | '-' | '0'..='9' => number(source, at)?,
         c if c.is_alphabetic() || c == '_' => {
             let length = word(rest);
+            ended(length)?;
             (Token::Word(rest[..length].to_string()), length)
         }
         c => {
@@ -201,7 +216,11 @@ fn escaped(source: &str, at: usize, quote: char, unterminated: &str) -> Result<(
                     'b' => '\u{8}',
                     'f' => '\u{c}',
                     'v' => '\u{b}',
-                    '0' => code(2, 8)?,
+                    '0'..='7' => {
+                        let rest = code(2, 8)?;
+                        let first = escape.to_digit(8).unwrap_or(0);
+                        char::from_u32(first * 64 + u32::from(rest)).ok_or_else(bad)?
+                    }
                     'x' => code(2, 16)?,
                     'u' => code(4, 16)?,
                     'U' => code(8, 16)?,
@@ -222,7 +241,12 @@ fn number(source: &str, at: usize) -> Result<(Token, usize), TemplateError> {
     let body = &rest[sign..];
     let mut length = 0;
     let mut before = ' ';
+    let mut points = 0;
     for c in body.chars() {
+        points += usize::from(c == '.');
+        if points > 1 {
+            break;
+        }
         let exponent = matches!(before, 'e' | 'E') && !body.starts_with("0x") && matches!(c, '+' | '-');
         if !(c.is_ascii_alphanumeric() || c == '.' || c == '_' || exponent) {
             break;
@@ -239,6 +263,13 @@ fn number(source: &str, at: usize) -> Result<(Token, usize), TemplateError> {
         Some("0o" | "0O") => (8, &digits[2..]),
         _ => (10, digits),
     };
+    let (radix, digits) = match digits.strip_prefix('0') {
+        Some(octal) if radix == 10 && !octal.is_empty() && octal.bytes().all(|b| b.is_ascii_digit()) => (8, octal),
+        _ => (radix, digits),
+    };
+    if radix == 8 && i64::from_str_radix(digits, 8).is_err() {
+        return Err(error(source, at, &format!("integer overflow: {text:?}")));
+    }
     if let Ok(value) = i64::from_str_radix(digits, radix) {
         return Ok((Token::Int(if plain.starts_with('-') { -value } else { value }), text.len()));
     }

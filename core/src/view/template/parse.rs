@@ -1,6 +1,7 @@
 //! Pieces of a template to its tree.
 
 use super::lex::{Piece, Token, error, pieces};
+use super::print::quote;
 use super::tree::{Call, Kind, Node, Operand, Pipe, Span};
 use super::{Template, TemplateError, functions};
 use cutaway_userland::sorted::Map as BTreeMap;
@@ -16,6 +17,7 @@ pub(super) fn parse(source: &str) -> Result<Template> {
     let mut scope = Vec::new();
     let (nodes, end) = parser.list(&mut scope)?;
     if let Some((word, at)) = end {
+        let word = word.split(' ').next().unwrap_or_default();
         return Err(error(source, at, &format!("unexpected {{{{{word}}}}}")));
     }
     Ok(Template { source: source.to_string(), nodes, defined: parser.defined })
@@ -101,6 +103,10 @@ impl Parser<'_> {
             "break" | "continue" if self.loops == 0 => {
                 return self.fail(at, &format!("{{{{{word}}}}} outside {{{{range}}}}"));
             }
+            "break" | "continue" if words.peek().is_some() => {
+                return self.fail(at, &format!("unexpected {} in {{{{{word}}}}}", words.shown(self.source)));
+            }
+            "define" if self.depth > 0 => return self.fail(at, "unexpected <define> in command"),
             "break" => Node::Break,
             "continue" => Node::Continue,
             "template" => {
@@ -122,7 +128,15 @@ impl Parser<'_> {
                 };
                 let (body, end) = self.nested(|parser| parser.list(&mut Vec::new()), at)?;
                 self.expect_end(end)?;
-                self.defined.insert(name.clone(), body);
+                let empty =
+                    |nodes: &[Node]| nodes.iter().all(|n| matches!(n, Node::Text(text) if text.trim().is_empty()));
+                match self.defined.get(&name) {
+                    Some(old) if word == "define" && !empty(old) && !empty(&body) => {
+                        return self.fail(at, &format!("template: multiple definition of template {name:?}"));
+                    }
+                    Some(old) if word == "define" && !empty(old) => {}
+                    _ => drop(self.defined.insert(name.clone(), body)),
+                }
                 match word {
                     "block" => Node::Template { name, pipe, span },
                     _ => return Ok(None),
@@ -214,25 +228,18 @@ impl Parser<'_> {
 
     /// A pipeline up to the end of the action, or to a closing parenthesis, which is left.
     fn pipeline(&mut self, words: &mut Words, scope: &mut Vec<String>, context: &str) -> Result<Pipe> {
-        let (variables, assign) = self.declaration(words, scope, context)?;
+        let (variables, assign) = self.declaration(words, context)?;
         let mut commands: Vec<Call> = Vec::new();
         loop {
             words.skip_blanks();
             match words.peek() {
                 None | Some(Token::Close) => break,
-                Some(Token::Pipe) if commands.is_empty() => {
-                    return self.fail(words.at().unwrap_or(0), &format!("missing value for {context}"));
-                }
-                _ => commands.push(self.call(words, scope)?),
+                _ => commands.push(self.call(words, scope, context)?),
             }
             words.skip_blanks();
             match words.peek() {
                 Some(Token::Pipe) => {
                     words.next += 1;
-                    words.skip_blanks();
-                    if matches!(words.peek(), None | Some(Token::Close | Token::Pipe)) {
-                        return self.fail(words.end(), &format!("missing value for {context}"));
-                    }
                 }
                 None | Some(Token::Close) => break,
                 Some(_) => {
@@ -259,7 +266,7 @@ impl Parser<'_> {
     }
 
     /// `$x :=`, `$i, $v :=`, `$x =`.
-    fn declaration(&self, words: &mut Words, scope: &[String], context: &str) -> Result<(Vec<String>, bool)> {
+    fn declaration(&self, words: &mut Words, context: &str) -> Result<(Vec<String>, bool)> {
         let begin = words.next;
         let mut names = Vec::new();
         loop {
@@ -269,7 +276,13 @@ impl Parser<'_> {
             words.next += 1;
             words.skip_blanks();
             match words.peek() {
-                Some(Token::Comma) if context == "range" && names.len() < 2 => words.next += 1,
+                Some(Token::Comma) if context == "range" && names.len() < 2 => {
+                    words.next += 1;
+                    words.skip_blanks();
+                    if !matches!(words.peek(), None | Some(Token::Variable(_) | Token::Close)) {
+                        return self.fail(words.at().unwrap_or(0), "range can only initialize variables");
+                    }
+                }
                 Some(Token::Comma) => {
                     return self.fail(words.at().unwrap_or(0), &format!("too many declarations in {context}"));
                 }
@@ -279,9 +292,6 @@ impl Parser<'_> {
                 }
                 Some(Token::Assign) => {
                     words.next += 1;
-                    if let Some(unknown) = names.iter().find(|name| !scope.contains(name)) {
-                        return self.fail(words.at().unwrap_or(0), &format!("undefined variable \"${unknown}\""));
-                    }
                     return Ok((names, true));
                 }
                 _ => break,
@@ -291,17 +301,18 @@ impl Parser<'_> {
         Ok((Vec::new(), false))
     }
 
-    fn call(&mut self, words: &mut Words, scope: &mut Vec<String>) -> Result<Call> {
+    fn call(&mut self, words: &mut Words, scope: &mut Vec<String>, context: &str) -> Result<Call> {
         let begin = words.at().unwrap_or(0);
         let mut operands = Vec::new();
         let mut end = begin;
         loop {
             words.skip_blanks();
             match words.peek() {
-                None | Some(Token::Close | Token::Pipe) => break,
+                None | Some(Token::Close) => break,
+                Some(Token::Pipe) if !operands.is_empty() => break,
                 _ => {}
             }
-            let operand = self.operand(words, scope)?;
+            let operand = self.operand(words, scope, if operands.is_empty() { context } else { "operand" })?;
             end = operand.span.end;
             operands.push(operand);
             match words.peek() {
@@ -315,7 +326,8 @@ impl Parser<'_> {
         Ok(Call { words: operands, span: begin..end })
     }
 
-    fn operand(&mut self, words: &mut Words, scope: &mut Vec<String>) -> Result<Operand> {
+    /// `context` is what an error says that something is unexpected in.
+    fn operand(&mut self, words: &mut Words, scope: &mut Vec<String>, context: &str) -> Result<Operand> {
         let Some((token, span)) = words.tokens.get(words.next).cloned() else {
             return self.fail(self.source.len(), "missing value for command");
         };
@@ -349,7 +361,7 @@ impl Parser<'_> {
                 }
                 Kind::Pipe(Box::new(pipe))
             }
-            _ => return self.fail(at, &format!("unexpected {shown} in command")),
+            _ => return self.fail(at, &format!("unexpected {shown} in {context}")),
         };
         self.fields(words, kind, span)
     }
@@ -425,7 +437,17 @@ impl Words<'_> {
     /// The next token as errors quote it.
     fn shown(&self, source: &str) -> String {
         match self.tokens.get(self.next) {
-            Some((_, span)) => format!("<{}>", &source[span.clone()]),
+            Some((Token::Dot, _)) => "<.>".to_string(),
+            Some((Token::Word(word), _)) if is_keyword(word) || matches!(word.as_str(), "else" | "end" | "nil") => {
+                format!("<{word}>")
+            }
+            Some((_, span)) => {
+                let text = &source[span.clone()];
+                match text.chars().count() {
+                    0..=10 => quote(text),
+                    _ => quote(&text.chars().take(10).collect::<String>()) + "...",
+                }
+            }
             None => "\"}}\"".to_string(),
         }
     }

@@ -46,6 +46,15 @@ pub(super) fn of_json(value: &Value) -> String {
     }
 }
 
+/// The Go type of a value, as `%T` tells it.
+pub(super) fn go_type(value: &Val) -> &'static str {
+    match value.type_name() {
+        "nil" => "<nil>",
+        "[]interface {}" if value.is_texts() => "[]string",
+        other => other,
+    }
+}
+
 fn is_struct(map: &Map<String, Value>) -> bool {
     !map.is_empty()
         && map.keys().all(|k| k.starts_with(|c: char| c.is_ascii_uppercase()) && k.chars().all(char::is_alphanumeric))
@@ -58,13 +67,13 @@ fn number(n: &Number) -> String {
     }
 }
 
-/// `%v` of a float: the shortest digits, an exponent where it is under -4 or over 20.
+/// `%v` of a float: the shortest digits, an exponent where it is under -4 or over 5.
 pub(super) fn general(value: f64) -> String {
     if value == 0.0 {
         return if value.is_sign_negative() { "-0".into() } else { "0".into() };
     }
     let exponent = value.abs().log10().floor() as i32;
-    if (-4..21).contains(&exponent) {
+    if (-4..6).contains(&exponent) {
         return value.to_string();
     }
     exponential(&format!("{value:e}"))
@@ -104,7 +113,13 @@ pub(super) fn quote(text: &str) -> String {
 
 /// JSON as Go writes it: keys in the order that the value has them, no escapes for HTML.
 pub(super) fn json(value: &Value) -> String {
-    let text = value.to_string();
+    let text = match value {
+        // Go writes whole floats as integers.
+        Value::Number(n) if n.is_f64() && n.as_f64().is_some_and(|f| f.fract() == 0.0 && f.abs() < 1e21) => {
+            format!("{:.0}", n.as_f64().unwrap_or_default())
+        }
+        value => value.to_string(),
+    };
     // Go escapes these two, which JavaScript takes for line ends.
     text.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
 }
@@ -184,13 +199,24 @@ impl Verb {
             ('v', Value::String(s)) if self.sharp => quote(s),
             ('v', Value::Number(n)) if self.plus && !n.to_string().starts_with('-') => format!("+{}", plain(arg)),
             ('v', _) => plain(arg),
-            ('T', _) => arg.type_name().to_string(),
+            ('T', _) => go_type(arg).to_string(),
             ('t', Value::Bool(b)) => b.to_string(),
             ('s', Value::String(s)) => self.cut(s),
+            ('q', Value::String(s)) if self.sharp && !s.contains('`') => format!("`{}`", self.cut(s)),
+            ('q', Value::String(s)) if self.plus => {
+                let ascii = |c: char| match u32::from(c) {
+                    code if c.is_ascii() || code > 0xffff => c.to_string(),
+                    code => format!("\\u{code:04x}"),
+                };
+                quote(&self.cut(s)).chars().map(ascii).collect()
+            }
             ('q', Value::String(s)) => quote(&self.cut(s)),
-            ('x', Value::String(s)) => s.bytes().map(|b| format!("{b:02x}")).collect(),
-            ('X', Value::String(s)) => s.bytes().map(|b| format!("{b:02X}")).collect(),
-            ('s' | 'q' | 'd', Value::Array(items)) => {
+            ('x' | 'X', Value::String(s)) => {
+                let hex = s.bytes().map(|b| if letter == 'x' { format!("{b:02x}") } else { format!("{b:02X}") });
+                hex.collect::<Vec<_>>().join(if self.space { " " } else { "" })
+            }
+            ('s', Value::Object(_)) => plain(arg),
+            ('s' | 'q' | 'd' | 'x' | 'X', Value::Array(items)) => {
                 let each = Verb { precision: self.precision, ..Verb::default() };
                 let items: Vec<String> = items.iter().map(|i| each.format(letter, &Val::own(i.clone()))).collect();
                 format!("[{}]", items.join(" "))
@@ -240,6 +266,7 @@ impl Verb {
             'f' | 'F' => format!("{:.places$}", value.abs()),
             'e' => exponential(&format!("{:.places$e}", value.abs())),
             'g' => general(value.abs()),
+            'G' => general(value.abs()).to_uppercase(),
             _ => return None,
         };
         Some(format!("{}{digits}", sign(value.is_sign_negative())))

@@ -27,6 +27,7 @@ fn sample() -> Value {
 
 const STRICT: Shape = Shape {
     type_name: None,
+    inner: &[],
     optional: &[("Health", Zero::Pointer), ("Entrypoint", Zero::Slice)],
     strict: true,
     heading: false,
@@ -106,7 +107,7 @@ fn how_it_fails() {
     for (source, expected) in [
         ("{{", "template: :1: unclosed action"),
         ("a\n{{.Name", "template: :2: unclosed action"),
-        ("{{.Name}", "template: :1: unexpected \"}\" in command"),
+        ("{{.Name}", "template: :1: bad character U+007D '}'"),
         ("{{end}}", "template: :1: unexpected {{end}}"),
         ("{{if .Name}}x", "template: :1: unexpected EOF"),
         ("{{if}}x{{end}}", "template: :1: missing value for if"),
@@ -121,7 +122,10 @@ fn how_it_fails() {
             "{{.State.Nope.Deeper}}",
             "template: :1:8: executing \"\" at <.State.Nope.Deeper>: map has no entry for key \"Nope\"",
         ),
-        ("{{.Name.Sub}}", "template: :1:7: executing \"\" at <.Name.Sub>: can't evaluate field Sub in type string"),
+        (
+            "{{.Name.Sub}}",
+            "template: :1:7: executing \"\" at <.Name.Sub>: can't evaluate field Sub in type interface {}",
+        ),
         (
             "{{index .Config.Env 9}}",
             "template: :1:2: executing \"\" at <index .Config.Env 9>: error calling index: index out of range: 9",
@@ -134,10 +138,43 @@ fn how_it_fails() {
             "{{range .State.Running}}{{end}}",
             "template: :1:8: executing \"\" at <.State.Running>: range can't iterate over true",
         ),
-        ("{{template \"x\"}}", "template: :1:11: executing \"\" at <\"x\">: template \"x\" not defined"),
+        ("{{template \"x\"}}", "template: :1:11: executing \"\" at <{{template \"x\"}}>: template \"x\" not defined"),
     ] {
         assert_eq!(run(source, &STRICT), Err(expected.to_string()), "{source}");
     }
+}
+
+/// `go.txt` is a value, and templates with what Go makes of them: their output, or after `!` their error. Recorded
+/// from Go's text/template with Docker's functions, over the value as a struct and, where that fails, as a map, which is
+/// how `inspect` does it; and from Docker's own client where Go's newer version differs.
+#[test]
+fn as_go_does_it() {
+    let mut lines = include_str!("go.txt").lines();
+    let value: Value = serde_json::from_str(lines.next().expect("a value")).expect("JSON");
+    let shape = Shape {
+        type_name: None,
+        inner: &[],
+        optional: &[
+            ("Entrypoint", Zero::Slice),
+            ("Health", Zero::Pointer),
+            ("Labels", Zero::Map),
+            ("Ports", Zero::Map),
+            ("Size", Zero::Pointer),
+        ],
+        strict: true,
+        heading: false,
+    };
+    let mut wrong = Vec::new();
+    for line in lines {
+        let (source, expected) = line.split_once('\t').expect("two columns");
+        let [source, expected] = [source, expected].map(|t| serde_json::from_str::<String>(t).expect("JSON"));
+        let found = Template::parse(&source).and_then(|t| t.execute(&value, &shape));
+        let found = found.unwrap_or_else(|error| format!("!{}", error.0));
+        if found != expected {
+            wrong.push(format!("{source:?}\n  Go: {expected:?}\n  we: {found:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

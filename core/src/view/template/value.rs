@@ -20,6 +20,8 @@ pub struct Shape {
     /// is then an error of its type. Keys that begin with `@` hold what its methods look at: `@labels` for
     /// `.Label "name"`.
     pub type_name: Option<&'static str>,
+    /// Fields that are structs themselves, and their types.
+    pub inner: &'static [(&'static str, &'static str)],
     /// Fields that may be left out of the JSON, or be null in it, and what they then are.
     pub optional: &'static [(&'static str, Zero)],
     /// Whether a missing key is an error (`inspect`) or prints as `<no value>`.
@@ -72,6 +74,19 @@ impl<'a> Val<'a> {
             Val::Json(value) => value.as_str(),
             Val::Nil(Zero::Text) => Some(""),
             _ => None,
+        }
+    }
+
+    /// Whether it is a list of texts alone, or an empty one.
+    pub fn is_texts(&self) -> bool {
+        match self {
+            Val::Json(value) => match value.as_ref() {
+                Value::Array(items) => items.iter().all(Value::is_string),
+                Value::Null => true,
+                _ => false,
+            },
+            Val::Nil(zero) => *zero == Zero::Slice,
+            Val::NoValue => false,
         }
     }
 
