@@ -67,6 +67,22 @@ pub async fn matching<W: World>(ctx: &Ctx<W>, filters: &Filters, all: bool) -> R
             return Err(Error::Daemon(format!("invalid filter 'health={health}'")));
         }
     }
+    if let Some(code) = filters.values("exited").iter().find(|code| code.parse::<i32>().is_err()) {
+        let why = format!("invalid filter 'exited={code}': strconv.Atoi: parsing {code:?}: invalid syntax");
+        return Err(Error::Daemon(why));
+    }
+    for name in ["expose", "publish"] {
+        for value in filters.values(name) {
+            let range = value.split_once('/').map_or(value.as_str(), |(range, _)| range);
+            let (from, to) = range.split_once('-').unwrap_or((range, range));
+            if let Some(bad) = [from, to].into_iter().find(|port| port.parse::<u16>().is_err()) {
+                return Err(Error::Daemon(format!(
+                    "error while looking up for {name} {value}: strconv.ParseUint: parsing {bad:?}: invalid syntax"
+                )));
+            }
+        }
+    }
+    filters.flag("is-task").map_err(Error::Daemon)?;
     let bound = async |name: &str| -> Result<Option<Duration>> {
         match filters.values(name).last() {
             Some(container) => Ok(Some(find(ctx, container).await?.created)),

@@ -12,7 +12,6 @@ use crate::world::World;
 /// `docker container prune`.
 pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> {
     let filters = Filters::parse(args.values("filter"));
-    filters.allow(&["label", "label!", "until"]).map_err(Error::Daemon)?;
     let question = "WARNING! This will remove all stopped containers.\nAre you sure you want to continue?";
     if !args.flag("force") && !confirm(ctx, question).await {
         return Ok(0);
@@ -28,6 +27,7 @@ pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> 
 /// # Errors
 /// Filters that can't be read, in Docker's words.
 pub async fn prune_stopped<W: World>(ctx: &Ctx<W>, filters: &Filters) -> Result<(Vec<String>, u64)> {
+    filters.allow(&["label", "label!", "until"]).map_err(Error::Daemon)?;
     let now = ctx.world().now();
     let until =
         filters.values("until").last().map(|text| parse_moment(text, now)).transpose().map_err(Error::Daemon)?;

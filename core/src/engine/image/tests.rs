@@ -153,12 +153,22 @@ fn platforms_of_images() {
 fn filters_that_are_refused() {
     let script = "docker search alpine --filter stars=x; docker search alpine --filter is-official=x\n\
         docker search alpine --filter x=y; docker images --filter x=y; docker images --filter dangling=x\n\
-        docker search alpine --filter stars=100 --filter is-official=true --format '{{.Name}}'";
+        docker search alpine --filter stars=100 --filter is-official=true --format '{{.Name}}'\n\
+        docker ps --filter exited=x; docker ps --filter publish=80-x; docker ps --filter is-task=x\n\
+        docker network ls --filter type=x; docker create --name kept busybox 2> /dev/null | wc -l\n\
+        docker system prune -f --filter x=y; docker container prune -f --filter x=y; docker ps -aq | wc -l\n\
+        docker inspect -f '{{index .NetworkSettings.Ports \"80/tcp\" 0}}' kept 2>&1";
     assert_eq!(
         shell(script),
         "Error response from daemon: invalid filter 'stars=x': strconv.Atoi: parsing \"x\": invalid syntax\n\
          Error response from daemon: invalid filter 'is-official=[x]'\nError response from daemon: invalid filter 'x'\n\
-         Error response from daemon: invalid filter 'x'\nError response from daemon: invalid filter 'dangling=[x]'\nalpine\n"
+         Error response from daemon: invalid filter 'x'\nError response from daemon: invalid filter 'dangling=[x]'\nalpine\n\
+         Error response from daemon: invalid filter 'exited=x': strconv.Atoi: parsing \"x\": invalid syntax\n\
+         Error response from daemon: error while looking up for publish 80-x: strconv.ParseUint: parsing \"x\": invalid \
+         syntax\nError response from daemon: invalid filter 'is-task=[x]'\n\
+         Error response from daemon: invalid filter: 'type'='x'\n1\nError response from daemon: invalid filter 'x'\n\
+         Error response from daemon: invalid filter 'x'\n1\n\ntemplate parsing error: template: :1:2: executing \"\" at \
+         <index .NetworkSettings.Ports \"80/tcp\" 0>: error calling index: index of untyped nil\n"
     );
 }
 

@@ -117,6 +117,9 @@ pub(super) async fn list<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i3
     let filters = Filters::parse(args.values("filter"));
     filters.allow(&FILTERS).map_err(Error::Daemon)?;
     let dangling = filters.flag("dangling").map_err(Error::Daemon)?;
+    if let Some(kind) = filters.values("type").iter().find(|kind| !matches!(kind.as_str(), "custom" | "builtin")) {
+        return Err(Error::Daemon(format!("invalid filter: 'type'='{kind}'")));
+    }
     let formatter = Formatter::new(&rows::NETWORKS, args.value("format").unwrap_or(""), args.flag("quiet"))
         .map_err(Error::Client)?;
     let mut networks = ctx.world().list::<NetworkRecord>()?;

@@ -205,8 +205,8 @@ fn index<'a>(value: Val<'a>, key: &Val) -> Result<'a> {
             Ok(Val::own(items.swap_remove(at)))
         }
         // `inspect` looks again at the JSON, where it is not there at all.
-        Val::Nil(Zero::Slice) => Err("index of untyped nil".to_string()),
-        Val::Nil(Zero::Map) => Ok(Val::own("")),
+        Val::Nil(Zero::Slice | Zero::Text | Zero::Int) => Err("index of untyped nil".to_string()),
+        Val::Nil(Zero::Map) => Ok(Val::Nil(Zero::Text)),
         Val::Json(json) if json.is_string() => {
             let bytes = json.as_str().unwrap_or_default().as_bytes();
             Ok(Val::own(bytes[at(bytes.len())?]))
@@ -236,6 +236,7 @@ fn index<'a>(value: Val<'a>, key: &Val) -> Result<'a> {
 /// What a map gives for a key that it has not: the zero of its values' type, as far as they tell.
 fn absent<'a>(map: &serde_json::Map<String, Value>) -> Val<'a> {
     match map.values().find(|v| !v.is_null()) {
+        None if !map.is_empty() => Val::Nil(Zero::Slice),
         None | Some(Value::String(_)) => Val::Nil(Zero::Text),
         Some(Value::Array(_)) => Val::Nil(Zero::Slice),
         Some(Value::Number(_)) => Val::Nil(Zero::Int),
