@@ -89,6 +89,12 @@ cutaway rm greedy > /dev/null
 many=$(cutaway run --rm --network none --pids-limit 5 base sh -c 'for i in 1 2 3 4 5 6 7; do sleep 1 & done; wait' 2>&1)
 holds 'too many processes' 'temporarily unavailable' "$many"
 
+# What only version 1 can limit is dropped, and told.
+dropped=$(cutaway run --rm --network none --oom-kill-disable --memory-swappiness 10 -m 64m base echo ran 2>&1)
+holds 'the killer stays' 'Your kernel does not support OomKillDisable. OomKillDisable discarded.' "$dropped"
+holds 'no swappiness' 'Memory swappiness discarded.' "$dropped"
+holds 'it runs all the same' ran "$dropped"
+
 # A group elsewhere, the host's view, and a network.
 id=$(cutaway run -d --name other --cgroup-parent /mine --cgroupns host base sh -c 'cat /proc/self/cgroup; exec sleep 1000')
 same 'chosen parent' "0::/mine/$id" "$(cutaway logs other)"
