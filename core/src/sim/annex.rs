@@ -4,7 +4,7 @@
 //! Nothing that a machine starts with may name what is in here, or the page's first module would carry it:
 //! whoever needs a part asks [`Place::get`], and waits until it has been brought.
 
-use super::hosts::{self, Host, Station};
+use super::hosts::{self, Here, Host};
 use super::kernel::SimOs;
 use super::programs;
 use super::world::SimWorld;
@@ -22,9 +22,9 @@ pub struct Annex {
     pub(crate) groups: Vec<Group<SimWorld>>,
     pub(crate) program: fn(&str) -> Option<Program<SimOs>>,
     /// `docker-machine`.
-    pub(crate) machine: fn(Rc<Station>, SimOs, Vec<String>, Vec<(String, String)>) -> LocalFut<i32>,
+    pub(crate) machine: fn(Here, Vec<String>, Vec<(String, String)>) -> LocalFut<i32>,
     /// How the docker client reaches the engine of another host.
-    pub(crate) dial: fn(Rc<Station>, SimOs, Target) -> LocalFut<Result<Rc<Host>, Unreachable>>,
+    pub(crate) dial: fn(Here, Target) -> LocalFut<Result<Rc<Host>, Unreachable>>,
 }
 
 impl Annex {
@@ -33,8 +33,8 @@ impl Annex {
         Annex {
             groups: engine::further_groups(),
             program: programs::further,
-            machine: |station, os, argv, env| Box::pin(hosts::machine::docker_machine(station, os, argv, env)),
-            dial: |station, os, target| Box::pin(async move { hosts::dial(&station, &os, &target).await }),
+            machine: |here, argv, env| Box::pin(hosts::machine::docker_machine(here, argv, env)),
+            dial: |here, target| Box::pin(async move { hosts::dial(&here, &target).await }),
         }
     }
 }

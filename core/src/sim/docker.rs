@@ -4,7 +4,7 @@
 
 use crate::cli::{self, Invocation};
 use crate::engine::{Ctx, attempt, context, first_groups, unknown};
-use crate::sim::hosts::{Host, Station};
+use crate::sim::hosts::{Here, Host, Station};
 use crate::sim::kernel::{Machine, Runner, SimOs};
 use crate::sim::world::SimWorld;
 use crate::world::{Client, Fault, FileFacts, LocalFut, Stream, Watched};
@@ -82,7 +82,8 @@ async fn choose(
         Ok(home.clone())
     } else {
         let annex = home.world.annex().get().await;
-        (annex.dial)(station.clone(), os.clone(), target.clone()).await
+        let here = Here { station: station.clone(), host: home.clone(), os: os.clone() };
+        (annex.dial)(here, target.clone()).await
     };
     match host {
         Ok(host) => {

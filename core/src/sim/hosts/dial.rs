@@ -1,7 +1,7 @@
 //! From a docker client to the engine of another host: over the simulated network, with what can go wrong there.
 
 use super::daemon::WANTS_TLS;
-use super::{Host, Station};
+use super::{Here, Host};
 use crate::engine::context::{Endpoint, Target, Tls, Unreachable};
 use crate::sim::kernel::{Machine, SimOs};
 use crate::sim::programs::{http, names};
@@ -13,25 +13,20 @@ use std::rc::Rc;
 /// Where a host's engine keeps its certificates.
 pub const CERTIFICATES: &str = "/var/lib/boot2docker";
 
-/// The host that a client on the process's host reaches.
-pub async fn dial(station: &Station, os: &SimOs, target: &Target) -> Result<Rc<Host>, Unreachable> {
+/// The host whose engine a client reaches.
+pub async fn dial(here: &Here, target: &Target) -> Result<Rc<Host>, Unreachable> {
     match &target.endpoint {
-        Endpoint::Tcp { host, port } => over_tcp(station, os, host, port, target.tls.as_ref()).await,
+        Endpoint::Tcp { host, port } => over_tcp(here, host, port, target.tls.as_ref()).await,
         Endpoint::Ssh { user, host, port, path } => {
             let user = user.as_deref().unwrap_or("root");
-            over_ssh(station, os, user, host, port.unwrap_or(22)).await.map_err(|why| told_by_ssh(target, path, &why))
+            over_ssh(here, user, host, port.unwrap_or(22)).await.map_err(|why| told_by_ssh(target, path, &why))
         }
         Endpoint::Unix(_) | Endpoint::Other(_) => Err(Unreachable::Silent),
     }
 }
 
-async fn over_tcp(
-    station: &Station,
-    os: &SimOs,
-    name: &str,
-    port: &str,
-    tls: Option<&Tls>,
-) -> Result<Rc<Host>, Unreachable> {
+async fn over_tcp(here: &Here, name: &str, port: &str, tls: Option<&Tls>) -> Result<Rc<Host>, Unreachable> {
+    let os = &here.os;
     let failed = |why: String| Err(Unreachable::Failed(why));
     let Ok(number) = port.parse::<u16>() else {
         return failed(format!("dial tcp: address {port}: invalid port"));
@@ -55,7 +50,7 @@ async fn over_tcp(
         }
         return Err(Unreachable::Refused(String::from_utf8_lossy(&answer.body).trim_end().to_string()));
     };
-    let Some(host) = station.at(ip) else { return Err(Unreachable::Silent) };
+    let Some(host) = here.station.at(ip, &here.host) else { return Err(Unreachable::Silent) };
     shake_hands(&host, tls)?;
     Ok(host)
 }
@@ -82,7 +77,8 @@ fn shake_hands(host: &Host, tls: &Tls) -> Result<(), Unreachable> {
 }
 
 /// The host where ssh lets a user in; else what ssh says. Simulated hosts know the key of whoever is on one.
-pub async fn over_ssh(station: &Station, os: &SimOs, user: &str, name: &str, port: u16) -> Result<Rc<Host>, String> {
+pub async fn over_ssh(here: &Here, user: &str, name: &str, port: u16) -> Result<Rc<Host>, String> {
+    let os = &here.os;
     let Some(ip) = names::resolve(os, name).await else {
         return Err(format!("ssh: Could not resolve hostname {name}: Name or service not known"));
     };
@@ -90,7 +86,8 @@ pub async fn over_ssh(station: &Station, os: &SimOs, user: &str, name: &str, por
     if let Err(errno) = connected {
         return Err(format!("ssh: connect to host {name} port {port}: {}", errno.text()));
     }
-    let host = station.at(ip).ok_or("kex_exchange_identification: Connection closed by remote host")?;
+    let host =
+        here.station.at(ip, &here.host).ok_or("kex_exchange_identification: Connection closed by remote host")?;
     if port != 22 {
         return Err("kex_exchange_identification: Connection closed by remote host".into());
     }

@@ -13,7 +13,7 @@ pub(super) use dial::dial;
 pub use disk::{HOME, furnish};
 
 use super::docker;
-use super::kernel::{self, Machine, NamespaceChoice, NetNsId, Runner, Spawn, StdStream};
+use super::kernel::{self, Machine, NamespaceChoice, NetNsId, Runner, SimOs, Spawn, StdStream};
 use super::world::SimWorld;
 use crate::world::{LocalFut, Watched, Watcher};
 use cutaway_userland::Errno;
@@ -46,6 +46,14 @@ impl Host {
         let interfaces = machine.interfaces(&machine.host_network());
         interfaces.iter().any(|i| i.addresses.iter().any(|(own, _)| *own == address))
     }
+}
+
+/// Where a program runs that looks for other hosts.
+#[derive(Clone)]
+pub struct Here {
+    pub station: Rc<Station>,
+    pub host: Rc<Host>,
+    pub os: SimOs,
 }
 
 /// What all docker commands of a session share.
@@ -121,8 +129,12 @@ impl Station {
         self.others.borrow().get(name).cloned()
     }
 
-    /// The host that has an address.
-    fn at(&self, address: IpAddr) -> Option<Rc<Host>> {
+    /// The host that has an address, as it is seen from another one: each calls itself by some that others
+    /// have for themselves, too.
+    fn at(&self, address: IpAddr, from: &Rc<Host>) -> Option<Rc<Host>> {
+        if address.is_loopback() || from.has(address) {
+            return Some(from.clone());
+        }
         self.all().into_iter().find(|host| host.running.get() && host.has(address))
     }
 }
@@ -146,7 +158,7 @@ fn machine_program(station: &Rc<Station>, host: &Rc<Host>) -> Runner {
     Rc::new(move |os, argv, env| match (station.upgrade(), host.upgrade()) {
         (Some(station), Some(host)) => Box::pin(async move {
             let annex = host.world.annex().get().await;
-            (annex.machine)(station, os, argv, env).await
+            (annex.machine)(Here { station, host, os }, argv, env).await
         }),
         _ => Box::pin(std::future::ready(1)),
     })

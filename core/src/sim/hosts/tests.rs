@@ -142,6 +142,38 @@ fn machines_are_listed_shown_switched_and_removed() {
 }
 
 #[test]
+fn files_are_copied_between_hosts() {
+    let session = with_machine();
+    let script = "mkdir -p site/sub; echo one > site/a; echo two > site/sub/b; cd site
+        docker-machine scp a dev:; docker-machine scp -r . dev:/srv/site; docker-machine ssh dev 'cat a /srv/site/sub/b'
+        docker-machine ssh dev 'echo back > /tmp/c'; docker-machine scp dev:/tmp/c .; cat c
+        docker-machine scp ../site dev:; docker-machine scp nope dev:; docker-machine scp a";
+    let expected = "one\ntwo\nback\nscp: /root/site/../site: not a regular file\nexit status 1\nscp: /root/site/nope: No such file or \
+        directory\nexit status 1\nError: Improper number of arguments. Please specify a source and a destination\n";
+    assert_eq!(printed(&session, script), expected);
+    // What a container of the other host binds is there, not here.
+    let text =
+        printed(&session, &format!("{AT_DEV}docker run --rm -v /srv/site:/s busybox cat /s/a 2>/dev/null; ls /srv"));
+    assert_eq!(text, "one\n");
+}
+
+#[test]
+fn a_machine_reaches_others_and_itself() {
+    let session = with_machine();
+    printed(
+        &session,
+        "docker-machine create two; docker -H ssh://root@192.168.99.101 run -d --name web busybox sleep 99",
+    );
+    let ask = |from: &str, host: &str| {
+        printed(&session, &format!("docker-machine ssh {from} docker -H ssh://{host} ps --format {{{{.Names}}}}"))
+    };
+    assert_eq!(ask("dev", "192.168.99.101"), "web\n");
+    assert_eq!(ask("two", "10.0.2.15"), "web\n");
+    assert_eq!(ask("two", "localhost"), "web\n");
+    assert_eq!(ask("two", "192.168.99.100"), "");
+}
+
+#[test]
 fn what_a_machine_starts_again() {
     let session = with_machine();
     let run = "for p in no always unless-stopped; do docker run -d --name $p --restart $p busybox sleep 9999; done; docker stop always";

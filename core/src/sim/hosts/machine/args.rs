@@ -45,7 +45,7 @@ const GLOBAL: Command = command(
 
 const TIMEOUT: Flag = value("timeout", "t", "\"10\"", "Timeout in seconds, default to 10s");
 
-static COMMANDS: [Command; 17] = [
+static COMMANDS: [Command; 18] = [
     command("active", "[arg...]", "Print which machine is active", &[TIMEOUT]),
     command("config", "[OPTIONS] [arg...]", "Print the connection config for machine", &[]),
     command(
@@ -113,6 +113,15 @@ static COMMANDS: [Command; 17] = [
                 "",
                 "Assumes automatic yes to proceed with remove, without prompting further user confirmation",
             ),
+        ],
+    ),
+    command(
+        "scp",
+        "[OPTIONS] [arg...]",
+        "Copy files between machines",
+        &[
+            switch("recursive", "r", "Copy files recursively (required to copy directories)"),
+            switch("quiet", "q", "Disables the progress meter"),
         ],
     ),
     Command { passes: true, ..command("ssh", "[arg...]", "Log into or run a command on a machine with SSH.", &[]) },

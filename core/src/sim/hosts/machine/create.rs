@@ -46,7 +46,7 @@ pub async fn create(run: &Run) -> Ending {
         other if ELSEWHERE.split(' ').any(|known| known == other) => {
             let why =
                 format!("the simulated network has no {other}; there are the drivers virtualbox, generic and none");
-            say(&run.os, 2, &format!("Error with pre-create check: {why:?}")).await;
+            say(&run.here.os, 2, &format!("Error with pre-create check: {why:?}")).await;
             Ok(3)
         }
         other => Err(format!(
@@ -71,23 +71,23 @@ fn number(run: &Run, flag: &str, default: u64, bounds: std::ops::RangeInclusive<
 /// Prints what a stage is, and lets it take its time.
 async fn stage(run: &Run, text: &str) {
     run.say(text).await;
-    let _ = run.os.sleep(MOMENT).await;
+    let _ = run.here.os.sleep(MOMENT).await;
 }
 
 async fn virtual_box(run: &Run, name: &str) -> Ending {
     let memory = number(run, "virtualbox-memory", 1024, 128..=65536)?;
     let cpus = number(run, "virtualbox-cpu-count", 1, 1..=32)?;
     run.say("Running pre-create checks...").await;
-    if run.station.other(name).is_some() || name == run.station.home.name {
+    if run.here.station.other(name).is_some() || name == run.here.station.home.name {
         return Err(format!("Error with pre-create check: \"a host {name:?} is there already\""));
     }
     run.say("Creating machine...").await;
     stage(run, &format!("({name}) Creating VirtualBox VM...")).await;
-    let made = run.station.add(name, memory << 20, cpus as u32);
+    let made = run.here.station.add(name, memory << 20, cpus as u32);
     let ip =
         made.map_err(|errno| format!("Error creating machine: Error in driver during machine creation: {errno}"))?;
     run.say(&format!("({name}) Creating SSH key...")).await;
-    let Some(host) = run.station.other(name) else { return Err("Error creating machine: it is gone".into()) };
+    let Some(host) = run.here.station.other(name) else { return Err("Error creating machine: it is gone".into()) };
     let key = record::pem(&host.world, "OPENSSH PRIVATE KEY");
     run.write(&format!("{}/id_rsa", run.folder(name)), key.as_bytes(), 0o600).await?;
     stage(run, &format!("({name}) Starting the VM...")).await;
@@ -124,7 +124,7 @@ async fn generic(run: &Run, name: &str) -> Ending {
         ..Record::default()
     };
     record::write(run, &record, &[]).await?;
-    let found = dial::over_ssh(&run.station, &run.os, user, address, port as u16).await;
+    let found = dial::over_ssh(&run.here, user, address, port as u16).await;
     let host = found.map_err(|why| {
         format!("Error creating machine: Error detecting OS: Too many retries waiting for SSH to be available.  Last error: {why}")
     })?;
@@ -144,7 +144,7 @@ async fn provision(run: &Run, name: &str, host: &Rc<Host>, system: &str) -> Endi
     run.say("Checking connection to Docker...").await;
     let record = record::read(run, name).await?;
     let ip = record.ip.parse().map_err(|_| format!("Error creating machine: {:?} is no address", record.ip))?;
-    if !host.running.get() || !dial::answers(&run.os, ip, 2376).await {
+    if !host.running.get() || !dial::answers(&run.here.os, ip, 2376).await {
         return Err("Error creating machine: Error checking the host: Error checking and/or regenerating the certs: There was an error validating certificates".into());
     }
     run.say("Docker is up and running!").await;

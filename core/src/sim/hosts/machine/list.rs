@@ -67,7 +67,7 @@ async fn row(run: &Run, record: &Record) -> Value {
     let url = run.url(record).unwrap_or_default();
     let active = !url.is_empty() && run.env("DOCKER_HOST") == url;
     let answers = match record.ip.parse() {
-        Ok(ip) if state == State::Running => dial::answers(&run.os, ip, 2376).await,
+        Ok(ip) if state == State::Running => dial::answers(&run.here.os, ip, 2376).await,
         _ => false,
     };
     let error = match state {

@@ -7,10 +7,11 @@ mod create;
 mod list;
 mod record;
 mod run;
+mod scp;
 mod show;
 mod ssh;
 
-use super::{Host, Station};
+use super::{Here, Host};
 use crate::sim::kernel::SimOs;
 use crate::sim::programs::serve::say;
 use crate::world::LocalFut;
@@ -18,12 +19,14 @@ use args::Args;
 use record::Record;
 use std::rc::Rc;
 
+/// Commands of the real one that nothing stands behind here.
+const LEFT_OUT: [&str; 4] = ["mount", "provision", "regenerate-certs", "upgrade"];
+
 const VERSION: &str = "0.16.2, build bd45ab13";
 
 /// One run of the program.
 struct Run {
-    station: Rc<Station>,
-    os: SimOs,
+    here: Here,
     env: Vec<(String, String)>,
     /// Where the machines are kept.
     store: String,
@@ -34,39 +37,44 @@ struct Run {
 type Ending = Result<i32, String>;
 
 /// The program.
-pub async fn docker_machine(station: Rc<Station>, os: SimOs, argv: Vec<String>, env: Vec<(String, String)>) -> i32 {
+pub async fn docker_machine(here: Here, argv: Vec<String>, env: Vec<(String, String)>) -> i32 {
+    let Here { os, .. } = &here;
     let words = argv.get(1..).unwrap_or(&[]);
     let (global, rest) = match args::global(words) {
         Ok(split) => split,
-        Err(why) => return usage(&os, &args::help(), &why).await,
+        Err(why) => return usage(os, &args::help(), &why).await,
     };
     if global.flag("version") {
-        say(&os, 1, &format!("docker-machine version {VERSION}")).await;
+        say(os, 1, &format!("docker-machine version {VERSION}")).await;
         return 0;
     }
     let name = rest.first().map_or("help", String::as_str);
     if name == "help" || global.flag("help") {
         let topic = rest.get(1).and_then(|name| args::find(name));
-        say(&os, 1, topic.map_or_else(args::help, args::help_on).trim_end()).await;
+        say(os, 1, topic.map_or_else(args::help, args::help_on).trim_end()).await;
         return 0;
     }
     let Some(command) = args::find(name) else {
-        let text = format!("docker-machine: '{name}' is not a docker-machine command. See 'docker-machine --help'.");
-        say(&os, 2, &text).await;
+        let text = if LEFT_OUT.contains(&name) {
+            format!("docker-machine: {name:?} is not supported on simulated machines")
+        } else {
+            format!("docker-machine: '{name}' is not a docker-machine command. See 'docker-machine --help'.")
+        };
+        say(os, 2, &text).await;
         return 1;
     };
     let args = match args::parse(command, &rest[1..]) {
         Ok(args) => args,
-        Err(why) => return usage(&os, &args::help_on(command), &why).await,
+        Err(why) => return usage(os, &args::help_on(command), &why).await,
     };
     if args.flag("help") {
-        say(&os, 1, args::help_on(command).trim_end()).await;
+        say(os, 1, args::help_on(command).trim_end()).await;
         return 0;
     }
     let set = |name: &str| env.iter().rev().find(|(n, v)| n == name && !v.is_empty()).map(|(_, v)| v.clone());
     let store = global.value("storage-path").map(str::to_string).or_else(|| set("MACHINE_STORAGE_PATH"));
     let store = store.unwrap_or_else(|| format!("{}/.docker/machine", set("HOME").unwrap_or_default()));
-    let run = Run { station, os: os.clone(), env, store, args };
+    let run = Run { here: here.clone(), env, store, args };
     let ending = dispatch(run, command.name).await;
     ending.unwrap_or(1)
 }
@@ -88,13 +96,14 @@ fn dispatch(run: Run, command: &'static str) -> LocalFut<Ending> {
             "inspect" => show::inspect(&run).await,
             "ls" => list::list(&run).await,
             "rm" => run::remove(&run).await,
+            "scp" => scp::scp(&run).await,
             "ssh" => ssh::ssh(&run).await,
             "version" => show::version(&run).await,
             "ip" | "kill" | "restart" | "start" | "status" | "stop" | "url" => run::each(&run, command).await,
             _ => Ok(1),
         };
         if let Err(why) = &ending {
-            say(&run.os, 2, why).await;
+            say(&run.here.os, 2, why).await;
         }
         ending
     })
@@ -127,14 +136,14 @@ impl Run {
     }
 
     async fn say(&self, text: &str) {
-        say(&self.os, 1, text).await;
+        say(&self.here.os, 1, text).await;
     }
 
     /// The simulated host of a machine.
     fn host(&self, record: &Record) -> Option<Rc<Host>> {
         match record.driver.as_str() {
-            "virtualbox" => self.station.other(&record.name),
-            _ => self.station.at(record.ip.parse().ok()?),
+            "virtualbox" => self.here.station.other(&record.name),
+            _ => self.here.station.at(record.ip.parse().ok()?, &self.here.host),
         }
     }
 

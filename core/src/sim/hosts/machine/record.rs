@@ -33,23 +33,23 @@ impl Run {
         let told = |errno: Errno| format!("open {path}: {}", errno.text().to_lowercase());
         let folders = path.match_indices('/').map(|(at, _)| &path[..at]).filter(|folder| !folder.is_empty());
         for folder in folders {
-            match self.os.mkdir(folder, 0o700) {
+            match self.here.os.mkdir(folder, 0o700) {
                 Ok(()) | Err(Errno::EEXIST) => {}
                 Err(errno) => return Err(told(errno)),
             }
         }
-        let fd = self.os.open(path, OpenFlags::CREATE, mode).await.map_err(told)?;
-        let written = io::write_all(&self.os, fd, bytes).await;
-        let _ = self.os.close(fd);
+        let fd = self.here.os.open(path, OpenFlags::CREATE, mode).await.map_err(told)?;
+        let written = io::write_all(&self.here.os, fd, bytes).await;
+        let _ = self.here.os.close(fd);
         written.map_err(told)
     }
 }
 
 /// The names of all machines, sorted.
 pub fn names(run: &Run) -> Vec<String> {
-    let found = run.os.read_dir(&format!("{}/machines", run.store)).unwrap_or_default();
+    let found = run.here.os.read_dir(&format!("{}/machines", run.store)).unwrap_or_default();
     let mut names: Vec<String> = found.into_iter().map(|entry| entry.name).collect();
-    names.retain(|name| run.os.stat(&format!("{}/config.json", run.folder(name))).is_ok());
+    names.retain(|name| run.here.os.stat(&format!("{}/config.json", run.folder(name))).is_ok());
     names.sort();
     names
 }
@@ -67,7 +67,7 @@ pub async fn read(run: &Run, name: &str) -> Result<Record, String> {
         return Err(missing(name));
     }
     let path = format!("{}/config.json", run.folder(name));
-    let bytes = io::read_file(&run.os, &path).await.map_err(|_| missing(name))?;
+    let bytes = io::read_file(&run.here.os, &path).await.map_err(|_| missing(name))?;
     let value: Value = serde_json::from_slice(&bytes).map_err(|e| format!("Error loading host {name:?}: {e}"))?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
     Ok(Record {
@@ -138,7 +138,7 @@ pub fn pem(world: &SimWorld, label: &str) -> String {
 /// The authority that vouches for machines and clients, made at first use.
 pub async fn authority(run: &Run, world: &SimWorld) -> Result<Vec<(&'static str, Vec<u8>)>, String> {
     let certs = format!("{}/certs", run.store);
-    if run.os.stat(&format!("{certs}/ca.pem")).is_err() {
+    if run.here.os.stat(&format!("{certs}/ca.pem")).is_err() {
         run.say(&format!("Creating CA: {certs}/ca.pem")).await;
         run.write(&format!("{certs}/ca.pem"), pem(world, "CERTIFICATE").as_bytes(), 0o644).await?;
         run.write(&format!("{certs}/ca-key.pem"), pem(world, "RSA PRIVATE KEY").as_bytes(), 0o600).await?;
@@ -149,7 +149,7 @@ pub async fn authority(run: &Run, world: &SimWorld) -> Result<Vec<(&'static str,
     let mut files = Vec::new();
     for name in PEMS {
         let path = format!("{certs}/{name}");
-        let bytes = io::read_file(&run.os, &path).await;
+        let bytes = io::read_file(&run.here.os, &path).await;
         files.push((name, bytes.map_err(|errno| format!("open {path}: {}", errno.text().to_lowercase()))?));
     }
     Ok(files)

@@ -105,7 +105,7 @@ async fn power(run: &Run, command: &str, record: &Record, host: &Rc<Host>) -> Re
 async fn booting(run: &Run, name: &str) {
     run.say(&format!("({name}) Check network to re-create if needed...")).await;
     run.say(&format!("({name}) Waiting for an IP...")).await;
-    let _ = run.os.sleep(std::time::Duration::from_millis(800)).await;
+    let _ = run.here.os.sleep(std::time::Duration::from_millis(800)).await;
 }
 
 async fn provisioning(run: &Run) {
@@ -123,8 +123,8 @@ pub async fn remove(run: &Run) -> Ending {
     run.say("WARNING: This action will delete both local reference and remote instance.").await;
     let force = run.args.flag("force");
     if !force && !run.args.flag("y") {
-        let _ = write_all(&run.os, 1, b"Are you sure? (y/n): ").await;
-        let answer = read_line(&run.os, 0, &mut Vec::new()).await.unwrap_or_default();
+        let _ = write_all(&run.here.os, 1, b"Are you sure? (y/n): ").await;
+        let answer = read_line(&run.here.os, 0, &mut Vec::new()).await.unwrap_or_default();
         if !answer.to_lowercase().starts_with('y') {
             return Ok(0);
         }
@@ -134,7 +134,7 @@ pub async fn remove(run: &Run) -> Ending {
         match record::read(run, name).await {
             Ok(record) => {
                 if let Some(host) = run.host(&record).filter(|_| record.driver == "virtualbox") {
-                    run.station.remove(&host).await;
+                    run.here.station.remove(&host).await;
                 }
                 forget(run, name);
                 run.say(&format!("Successfully removed {name}")).await;
@@ -142,7 +142,7 @@ pub async fn remove(run: &Run) -> Ending {
             Err(why) => {
                 let why = format!("Error removing host {name:?}: {why}");
                 if force {
-                    crate::sim::programs::serve::say(&run.os, 2, &why).await;
+                    crate::sim::programs::serve::say(&run.here.os, 2, &why).await;
                     run.say(&format!("Successfully removed {name}")).await;
                 } else {
                     errors.push(why);
@@ -156,8 +156,8 @@ pub async fn remove(run: &Run) -> Ending {
 /// Removes what is kept of a machine.
 fn forget(run: &Run, name: &str) {
     let folder = run.folder(name);
-    for entry in run.os.read_dir(&folder).unwrap_or_default() {
-        let _ = run.os.unlink(&format!("{folder}/{}", entry.name));
+    for entry in run.here.os.read_dir(&folder).unwrap_or_default() {
+        let _ = run.here.os.unlink(&format!("{folder}/{}", entry.name));
     }
-    let _ = run.os.rmdir(&folder);
+    let _ = run.here.os.rmdir(&folder);
 }

@@ -14,14 +14,14 @@ pub async fn ssh(run: &Run) -> Ending {
     if run.state(&record) != State::Running {
         return Err(format!("Error: Cannot run SSH command: Host {:?} is not running", record.name));
     }
-    let host = dial::over_ssh(&run.station, &run.os, &record.user, &record.ip, 22)
+    let host = dial::over_ssh(&run.here, &record.user, &record.ip, 22)
         .await
         .map_err(|why| format!("{why}\nexit status 255"))?;
     let machine = host.world.machine().clone();
     drop(host);
     let status = match command {
-        [] if run.os.is_tty(0) => shell(&run.os, &machine).await,
-        words => piped(&run.os, &machine, words).await,
+        [] if run.here.os.is_tty(0) => shell(&run.here.os, &machine, run.env("TERM")).await,
+        words => piped(&run.here.os, &machine, words).await,
     };
     match status {
         Ok(0) => Ok(0),
@@ -31,7 +31,7 @@ pub async fn ssh(run: &Run) -> Ending {
 }
 
 /// Starts the words, as sshd does, in the user's shell; without words, the shell.
-fn start(machine: &Machine, words: &[String], stdio: [StdStream; 3], terminal: bool) -> Result<ExitWatch, Errno> {
+fn start(machine: &Machine, words: &[String], stdio: [StdStream; 3], term: &str) -> Result<ExitWatch, Errno> {
     let pid = spawn(machine, stdio)?;
     machine.os(pid).chdir(HOME)?;
     let argv: Vec<String> = match words {
@@ -39,8 +39,8 @@ fn start(machine: &Machine, words: &[String], stdio: [StdStream; 3], terminal: b
         words => vec!["bash".into(), "-c".into(), words.join(" ")],
     };
     let mut env = environment();
-    if terminal {
-        env.push(("TERM".into(), "xterm-256color".into()));
+    if !term.is_empty() {
+        env.push(("TERM".into(), term.into()));
     }
     let watch = machine.watch_exit(pid).ok_or(Errno::ESRCH)?;
     machine.exec(pid, "/bin/bash", &argv, &env)?;
@@ -48,11 +48,11 @@ fn start(machine: &Machine, words: &[String], stdio: [StdStream; 3], terminal: b
 }
 
 /// With a terminal on the other host, while the own one passes every key on.
-async fn shell(os: &SimOs, machine: &Machine) -> Result<i32, Errno> {
+async fn shell(os: &SimOs, machine: &Machine, term: &str) -> Result<i32, Errno> {
     let size = os.window_size(0).unwrap_or(WindowSize { rows: 24, columns: 80 });
     let pty = machine.open_pty(size);
     let end = || StdStream::Pty(pty.clone());
-    let watch = start(machine, &[], [end(), end(), end()], true)?;
+    let watch = start(machine, &[], [end(), end(), end()], term)?;
     let _ = os.set_tty_mode(0, TtyMode::Raw);
     let keys = async {
         loop {
@@ -112,7 +112,7 @@ async fn piped(os: &SimOs, machine: &Machine, words: &[String]) -> Result<i32, E
     let pipes = [machine.pipe(), machine.pipe(), machine.pipe()];
     let [(input, to), (out, out_end), (err, err_end)] = pipes;
     let end = |fd: Fd| StdStream::Fd(Machine::INIT, fd);
-    let started = start(machine, words, [end(input), end(out_end), end(err_end)], false);
+    let started = start(machine, words, [end(input), end(out_end), end(err_end)], "");
     let ends = Ends { os: far.clone(), open: RefCell::new(vec![to, out, err]) };
     for fd in [input, out_end, err_end] {
         let _ = far.close(fd);
