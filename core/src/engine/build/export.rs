@@ -4,18 +4,24 @@ use super::failure::Failure;
 use super::plan::Build;
 use super::stage::{COMMENT, Stage};
 use crate::build::dated;
-use crate::engine::image::{create_image, image_event, push_quietly, tag_image};
+use crate::engine::image::{archive_of, create_image, image_event, push_quietly, remove_image, tag_image};
 use crate::image::ImageRecord;
 use crate::layer::{EntryKind, entries};
-use crate::name::Digest;
+use crate::name::{Digest, Reference};
 use crate::world::World;
 
 /// Makes the result of the target's stage.
 pub async fn finish<W: World>(build: &Build<'_, W>, stage: Stage) -> Result<Digest, Failure> {
     let image = image_of(build, &stage);
-    if let Some(output) = &build.options.output {
-        write_files(build, &stage, &output["type"], &output["dest"]).await?;
-        return Ok(Digest::of(&crate::image::wire::ConfigFile::of(&image).to_bytes()));
+    let output = build.options.output.as_ref();
+    match output.map(|o| (o["type"].as_str(), o.get("dest"))) {
+        Some((kind @ ("local" | "tar"), Some(dest))) => {
+            write_files(build, &stage, kind, dest).await?;
+            return Ok(Digest::of(&crate::image::wire::ConfigFile::of(&image).to_bytes()));
+        }
+        Some(("cacheonly", _)) => return Ok(Digest::of(&crate::image::wire::ConfigFile::of(&image).to_bytes())),
+        Some((kind @ ("oci" | "docker"), Some(dest))) => return write_archive(build, image, kind, dest).await,
+        _ => {}
     }
     let board = build.board;
     let vertex = board.begin("exporting to image").await;
@@ -73,6 +79,35 @@ fn image_of<W: World>(build: &Build<'_, W>, stage: &Stage) -> ImageRecord {
         parent: None,
         last_tagged: None,
     }
+}
+
+/// `--output type=docker,dest=file`, and `oci`: the image as an archive, and not in the store.
+async fn write_archive<W: World>(
+    build: &Build<'_, W>,
+    image: ImageRecord,
+    kind: &str,
+    dest: &str,
+) -> Result<Digest, Failure> {
+    let (ctx, board) = (build.ctx, build.board);
+    let vertex = board.begin(&format!("exporting to {kind} image format")).await;
+    board.note(vertex, "exporting layers").await;
+    let known = ctx.world().list::<ImageRecord>()?;
+    let image = create_image(ctx, image).await?;
+    let names: Vec<Reference> = build.options.tags.iter().map(|t| t.clone().with_default_tag()).collect();
+    let archive = archive_of(ctx, &image, &names).await;
+    // It was in the store only to be packed, unless it has been there before.
+    if !known.iter().any(|other| other.id == image.id) {
+        remove_image(ctx, &image.id.to_string(), true, false).await?;
+    }
+    let archive = archive?;
+    board.note(vertex, &format!("exporting config {}", image.id)).await;
+    match dest {
+        "-" => ctx.print(&archive).await,
+        path => ctx.client.write_file(path, &archive, 0o644).await?,
+    }
+    board.note(vertex, "sending tarball").await;
+    board.done(vertex).await;
+    Ok(image.id)
 }
 
 /// `--output`: the files of the last stage, in a folder or as a tar.

@@ -5,13 +5,26 @@ use super::options::Secret;
 use super::plan::Build;
 use super::record::{new_record, note_use};
 use super::stage::Stage;
-use crate::build::{BuildCacheRecord, CACHE_MOUNT, joined};
+use crate::build::{BuildCacheRecord, CACHE_MOUNT, Selection, joined};
 use crate::dockerfile::{MountKind, RunStep};
 use crate::engine::container::StepMount;
 use crate::layer::{Entry, TarWriter};
 use crate::name::{ChainId, Digest};
 use crate::world::acts::{CreateVolume, ImportTree, SeedVolume, SnapshotKey};
 use crate::world::{Fault, World};
+use cutaway_userland::os::FileKind;
+
+impl Prepared {
+    /// The places that are made only to mount on.
+    pub fn targets(&self) -> Vec<String> {
+        let target = |mount: &StepMount| match mount {
+            StepMount::Volume { target, .. } | StepMount::Bind { target, .. } | StepMount::Tmpfs { target, .. } => {
+                target.clone()
+            }
+        };
+        self.mounts.iter().map(target).collect()
+    }
+}
 
 /// What a step needs beside its snapshot.
 #[derive(Default)]
@@ -69,12 +82,12 @@ impl<W: World> Build<'_, W> {
                     self.shared.release(&making);
                     let volume = made?;
                     to.caches.push(id);
-                    to.mounts.push(StepMount::Cache { volume, target, read_only });
+                    to.mounts.push(StepMount::Volume { volume, subpath: String::new(), target, read_only });
                 }
                 MountKind::Bind { from, source } => {
                     let source = expand(source)?;
-                    let volume = self.shown(from.as_deref(), &source, &mut to.volumes).await?;
-                    to.mounts.push(StepMount::Cache { volume, target, read_only });
+                    let (volume, subpath) = self.shown(from.as_deref(), &source, &mut to.volumes).await?;
+                    to.mounts.push(StepMount::Volume { volume, subpath, target, read_only });
                 }
                 MountKind::Secret { id, required, env, mode, uid, gid } => {
                     let Some(secret) = self.secret(id).await? else {
@@ -183,30 +196,59 @@ impl<W: World> Build<'_, W> {
         (mode, uid, gid): (u32, u32, u32),
         to: &mut Prepared,
     ) -> Result<(), Failure> {
-        let (folder, name) = target.rsplit_once('/').unwrap_or(("", target));
-        let entry = Entry { uid, gid, ..Entry::file(name, mode, 0) };
+        let subpath = "secret".to_string();
+        let entry = Entry { uid, gid, ..Entry::file(&subpath, mode, 0) };
         let mut tar = TarWriter::new(Vec::new());
         tar.add_bytes(&entry, secret)?;
         let volume = self.seeded(Vec::new(), "/", Some(tar.finish()?), &mut to.volumes).await?;
-        let target = if folder.is_empty() { "/run/secrets".to_string() } else { folder.to_string() };
-        to.mounts.push(StepMount::Cache { volume, target, read_only: true });
+        to.mounts.push(StepMount::Volume { volume, subpath, target: target.to_string(), read_only: true });
         Ok(())
     }
 
-    /// A volume with what `--mount=type=bind` shows: a folder of a stage, an image or the context.
-    async fn shown(&self, from: Option<&str>, source: &str, volumes: &mut Vec<String>) -> Result<String, Failure> {
-        if let Some(from) = from {
-            return self.seeded(self.layers_of(from)?, &joined("/", source), None, volumes).await;
-        }
+    /// A volume with what `--mount=type=bind` shows: a folder, or a file, of a stage, an image or the context; with the
+    /// file's name in it.
+    async fn shown(
+        &self,
+        from: Option<&str>,
+        source: &str,
+        volumes: &mut Vec<String>,
+    ) -> Result<(String, String), Failure> {
+        let missing = || Failure::solve(format!("failed to compute cache key: {:?}: not found", joined("/", source)));
         let mut tar = TarWriter::new(Vec::new());
-        let Some(selection) = self.tree.select(if source.is_empty() { "." } else { source }, false, &[]) else {
-            return Err(Failure::solve(format!("failed to compute cache key: {:?}: not found", joined("/", source))));
+        if let Some(from) = from.filter(|from| *from != "scratch") {
+            let (layers, path) = (self.layers_of(from)?, joined("/", source));
+            let Some(file) = self.lone_file(&layers, &path).await? else {
+                return Ok((self.seeded(layers, &path, None, volumes).await?, String::new()));
+            };
+            return Ok((self.seeded(Vec::new(), "/", Some(file), volumes).await?, base_name(&path)));
+        }
+        let selection = match from {
+            Some(_) => Selection::default(),
+            None => self.tree.select(if source.is_empty() { "." } else { source }, false, &[]).ok_or_else(missing)?,
         };
+        let lone = selection.files.first().filter(|_| selection.single_file).map(|file| file.to.clone());
         for file in selection.files {
             let bytes = super::context::read(self.ctx, &file.entry, &file.contents).await?;
             tar.add(&Entry { path: file.to, ..file.entry }, bytes.as_ref())?;
         }
-        self.seeded(Vec::new(), "/", Some(tar.finish()?), volumes).await
+        Ok((self.seeded(Vec::new(), "/", Some(tar.finish()?), volumes).await?, lone.unwrap_or_default()))
+    }
+
+    /// The file at a path of some layers as an archive; `None` where there is a folder.
+    ///
+    /// # Errors
+    /// Where there is nothing.
+    async fn lone_file(&self, layers: &[ChainId], path: &str) -> Result<Option<Vec<u8>>, Failure> {
+        let snapshot = self.prepare_over(layers.to_vec()).await?;
+        let world = self.ctx.world();
+        let found = match world.snapshot_file(&snapshot, path).await {
+            Ok(Some(FileKind::Directory)) => Ok(None),
+            Ok(Some(_)) => world.export_tree(&snapshot, path).await.map(Some).map_err(Failure::from),
+            Ok(None) => Err(Failure::solve(format!("failed to compute cache key: {path:?}: not found"))),
+            Err(fault) => Err(fault.into()),
+        };
+        self.discard(snapshot).await?;
+        found
     }
 
     /// A new volume with the files at a path of some layers, or of an archive.
@@ -244,6 +286,10 @@ impl<W: World> Build<'_, W> {
         let act = SeedVolume { name: volume.to_string(), key: snapshot.clone(), path: path.to_string() };
         self.ctx.act("The files are shown as they are", act).await
     }
+}
+
+fn base_name(path: &str) -> String {
+    path.rsplit('/').next().unwrap_or(path).to_string()
 }
 
 fn cache_key(id: &str) -> Digest {

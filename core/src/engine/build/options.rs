@@ -96,6 +96,12 @@ impl Options {
             (_, "auto") => ProgressMode::Plain,
             (_, other) => return Err(failed(&format!("invalid progress type: {other}"))),
         };
+        let output = output(args.values("output"))?;
+        // The names may come with the output.
+        for name in output.iter().filter_map(|o| o.get("name")).flat_map(|names| names.split(',')) {
+            tags.push(Reference::parse(name).map_err(|e| failed(&format!("invalid tag {name:?}: {e}")))?);
+        }
+        let push = args.flag("push") || output.as_ref().is_some_and(|o| o.get("push").is_some_and(|v| v == "true"));
         let (call, call_json) =
             if args.flag("check") { (Some(Call::Check), false) } else { call_of(args.value("call"))? };
         let ulimits: std::result::Result<Vec<Ulimit>, String> =
@@ -116,7 +122,7 @@ impl Options {
                 .map(str::to_string)
                 .collect(),
             pull: args.flag("pull"),
-            push: args.flag("push"),
+            push,
             quiet: quiet || args.value("progress") == Some("quiet"),
             progress,
             iidfile: text("iidfile"),
@@ -128,7 +134,7 @@ impl Options {
             hosts: hosts(args.values("add-host"))?,
             shm_size: args.value("shm-size").and_then(|v| parse_bytes(v).ok()).filter(|n| *n > 0),
             ulimits: ulimits.map_err(|e| failed(&e))?,
-            output: output(args.values("output"))?,
+            output,
             allow: args.values("allow").to_vec(),
             call,
             call_json,
@@ -293,7 +299,10 @@ fn output(values: &[String]) -> Result<Option<BTreeMap<String, String>>> {
             Err(failed(&format!("dest is required for {} output", found["type"])))
         }
         Some("local" | "tar") => Ok(Some(found)),
-        Some("image" | "docker" | "cacheonly") => Ok(None),
+        Some("oci") if !found.contains_key("dest") => {
+            Err(failed("output file is required for oci exporter. refusing to write to console"))
+        }
+        Some("image" | "docker" | "oci" | "cacheonly") => Ok(Some(found)),
         Some(other) => Err(failed(&format!("exporter {other:?} could not be found"))),
         None => Err(failed("type is required for output")),
     }

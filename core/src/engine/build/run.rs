@@ -49,8 +49,8 @@ impl<W: World> Build<'_, W> {
         let key = step_key(&stage.key, "run", &parts);
         let work = Step { key, vertex, text: &located.text };
         self.do_step(stage, &work, async |stage, snapshot| {
-            self.run_in(stage, snapshot, step, argv, env, vertex).await?;
-            Ok(stubs(step.mounts.iter().map(|mount| mount.target.as_str())))
+            let targets = self.run_in(stage, snapshot, step, argv, env, vertex).await?;
+            Ok(stubs(targets.iter().map(String::as_str)))
         })
         .await?;
         stage.told(told, false);
@@ -72,6 +72,7 @@ impl<W: World> Build<'_, W> {
         stage.applying.words(&Command::Shell(script))
     }
 
+    /// Runs the step; the places that were made only to mount on.
     async fn run_in(
         &self,
         stage: &Stage,
@@ -80,7 +81,7 @@ impl<W: World> Build<'_, W> {
         argv: Vec<String>,
         env: Vec<String>,
         vertex: Vertex,
-    ) -> Result<(), Failure> {
+    ) -> Result<Vec<String>, Failure> {
         let mut prepared = Prepared::default();
         let ready = self.mounts(stage, step, &mut prepared).await;
         let result = match ready {
@@ -90,12 +91,13 @@ impl<W: World> Build<'_, W> {
             }
             Err(failure) => Err(failure),
         };
+        let targets = prepared.targets();
         self.note_caches(&prepared.caches)?;
         self.shared.release(&prepared.held);
         for name in prepared.volumes {
             self.ctx.act("The step has ended: what was only shown to it goes", RemoveVolume { name }).await?;
         }
-        result
+        result.map(|()| targets)
     }
 
     fn spec(

@@ -310,3 +310,27 @@ fn stages_inherit_and_images_trigger() {
                   ln -s z link; printf 'FROM busybox\\nCOPY link /d/\\n' > Dockerfile; docker build -q -t d . > /dev/null; docker run --rm d ls -F /d";
     assert_eq!(shell(script), "1\n1\nz\nlink\n");
 }
+
+#[test]
+fn single_files_are_mounted() {
+    let script = "mkdir c; cd c; echo sec > s; echo ctx > f; docker pull -q busybox > /dev/null\n\
+                  printf 'FROM busybox AS one\\nRUN echo one > /o\\nFROM busybox\\n\
+                  RUN --mount=type=secret,id=a --mount=type=secret,id=b,target=/etc/b (ls /run/secrets; cat /run/secrets/a /etc/b; test -e /etc/passwd && echo etc) > /1\\n\
+                  RUN --mount=from=one,source=/o,target=/m/o --mount=source=f,target=/etc/f cat /m/o /etc/f > /2\\n\
+                  RUN ls -d /etc/b /etc/f /m /run 2>&1 | wc -l > /3; ls /etc/b /etc/f /m /run > /dev/null 2>&1 || echo gone >> /3\\n' > Dockerfile\n\
+                  docker build -q -t t --secret id=a,src=s --secret id=b,src=s . > /dev/null; docker run --rm t cat /1 /2 /3; docker volume ls -q";
+    assert_eq!(shell(script), "a\nsec\nsec\netc\none\nctx\n4\ngone\n");
+}
+
+#[test]
+fn outputs() {
+    let script = "mkdir c; cd c; echo f > f; printf 'FROM scratch\\nCOPY f /\\n' > Dockerfile\n\
+                  docker build -q -o type=docker,dest=d.tar -t t:1 . > /dev/null; docker build -q -o type=oci,dest=o.tar . > /dev/null; docker images -aq | wc -l\n\
+                  docker load -q -i d.tar; tar tf o.tar | grep -c -E '^(index.json|oci-layout)$'\n\
+                  docker build -q -o type=image,name=named:2 . > /dev/null; docker images --format '{{.Repository}}:{{.Tag}}' | sort\n\
+                  docker build -q -o type=cacheonly . > /dev/null; docker build -o type=oci . 2>&1 | tail -1";
+    assert_eq!(
+        shell(script),
+        "0\nLoaded image: t:1\n2\nnamed:2\nt:1\nERROR: failed to build: output file is required for oci exporter. refusing to write to console\n"
+    );
+}

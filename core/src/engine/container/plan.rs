@@ -370,7 +370,10 @@ pub(super) fn for_step(spec: &StepSpec, id: &str) -> ContainerRecord {
         options: options.into(),
     };
     let mounts = spec.mounts.iter().map(|m| match m {
-        StepMount::Cache { volume, target, read_only } => mount(MountKind::Volume, volume, "", target, *read_only, ""),
+        StepMount::Volume { volume, subpath, target, read_only } => {
+            let whole = mount(MountKind::Volume, volume, "", target, *read_only, "");
+            MountPoint { subpath: subpath.clone(), ..whole }
+        }
         StepMount::Bind { host, target, read_only } => mount(MountKind::Bind, "", host, target, *read_only, ""),
         StepMount::Tmpfs { target, options } => mount(MountKind::Tmpfs, "", "", target, false, options),
     });

@@ -43,9 +43,11 @@ pub enum StepNetwork {
 /// `RUN --mount`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StepMount {
-    /// A volume that outlives the build.
-    Cache {
+    /// A volume, or one of its folders or files.
+    Volume {
         volume: String,
+        /// Empty is the volume itself.
+        subpath: String,
         target: String,
         read_only: bool,
     },

@@ -37,6 +37,7 @@ pub use prune::{Pruned, prune_images};
 pub use pull::digest_of;
 pub use push::push_quietly;
 pub use remove::{Removed, remove_image};
+pub use save::archive_of;
 pub use save::check_folder;
 pub use store::{chains_of, drop_layers, keep_image, tag_image};
 

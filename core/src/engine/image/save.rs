@@ -50,6 +50,11 @@ pub async fn save<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
     Ok(0)
 }
 
+/// An image as an archive, as `docker save` writes it.
+pub async fn archive_of<W: World>(ctx: &Ctx<W>, image: &ImageRecord, names: &[Reference]) -> Result<Vec<u8>> {
+    pack(ctx, &[Chosen { image: image.clone(), names: names.to_vec() }]).await
+}
+
 /// Whether the folder that a file shall be written to is there; what is wrong where it is not.
 pub async fn check_folder<W: World>(ctx: &Ctx<W>, path: &str) -> std::result::Result<(), String> {
     let folder = path.rfind('/').map_or(".", |i| if i == 0 { "/" } else { &path[..i] });
