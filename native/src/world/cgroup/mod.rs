@@ -121,23 +121,10 @@ impl Cgroups {
         }
     }
 
-    /// Kills what is left in a group and deletes it.
+    /// Kills what is left in a group and deletes it, in all trees even where one of them refuses.
     pub fn remove(&self, id: &str) -> io::Result<()> {
-        for folder in self.folders(id) {
-            let mut tries = 0;
-            loop {
-                match fs::remove_dir(&folder) {
-                    Ok(()) => break,
-                    Err(e) if e.kind() == ErrorKind::NotFound => break,
-                    Err(e) if e.raw_os_error() == Some(libc::EBUSY) && tries < 50 => {
-                        kill_all(&folder);
-                        tries += 1;
-                        std::thread::sleep(Duration::from_millis(2));
-                    }
-                    Err(e) => return Err(e),
-                }
-            }
-        }
+        let removed: Vec<io::Result<()>> = self.folders(id).iter().map(|folder| remove_group(folder)).collect();
+        removed.into_iter().collect::<io::Result<()>>()?;
         match fs::remove_file(self.parents.join(id)) {
             Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
             _ => Ok(()),
@@ -214,7 +201,30 @@ fn enable(folder: &Path) {
     }
 }
 
+/// How long processes are waited for that were killed: on a busy machine they take their time.
+const DYING: Duration = Duration::from_secs(5);
+
+fn remove_group(folder: &Path) -> io::Result<()> {
+    let begin = std::time::Instant::now();
+    loop {
+        match fs::remove_dir(folder) {
+            Ok(()) => return Ok(()),
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(e) if e.raw_os_error() == Some(libc::EBUSY) && begin.elapsed() < DYING => {
+                kill_all(folder);
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            Err(e) => return Err(e),
+        }
+    }
+}
+
 fn kill_all(folder: &Path) {
+    // In version 1 what is frozen can't even be killed.
+    let _ = fs::OpenOptions::new().write(true).open(folder.join("freezer.state")).and_then(|mut f| {
+        use std::io::Write;
+        f.write_all(b"THAWED")
+    });
     if fs::write(folder.join("cgroup.kill"), "1").is_ok() {
         return;
     }
