@@ -343,3 +343,14 @@ fn what_steers_compose_may_stand_in_dotenv() {
         assert!(out.contains(part), "{part:?} is missing in\n{out}");
     }
 }
+
+#[test]
+fn a_project_is_known_by_its_containers() {
+    let (out, _) = script(
+        "mkdir t && cd t
+         printf 'services:\\n  b: {image: busybox, command: sleep 9, depends_on: [a]}\\n  a: {image: busybox, command: sleep 9}\\n' > compose.yaml
+         docker compose up -d 2>/dev/null; cd ..; docker compose -p t down -t 0 2>&1",
+    );
+    let (first, last) = (out.find("t-b-1  Removed"), out.find("t-a-1  Stopping"));
+    assert!(first.is_some() && last.is_some() && first < last, "{out}");
+}

@@ -11,6 +11,8 @@ mod config;
 mod converge;
 mod create;
 mod down;
+mod ensure;
+mod flags;
 mod hook;
 mod imagine;
 mod list;
@@ -22,6 +24,7 @@ mod run;
 mod states;
 mod together;
 mod up;
+mod waiting;
 mod watch;
 
 use app::App;

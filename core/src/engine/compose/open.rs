@@ -10,6 +10,7 @@ use crate::engine::{Ctx, Error, Result};
 use crate::view::units::rfc3339_seconds;
 use crate::world::World;
 use cutaway_userland::sorted::Map as BTreeMap;
+use serde_json::{Map, Value, json};
 use std::cell::RefCell;
 
 /// What a command can't do without.
@@ -121,7 +122,18 @@ fn remembered<W: World>(ctx: &Ctx<W>, name: &str) -> Result<Project> {
         let labels = record.labels();
         let label = |key: &str| labels.get(&format!("com.docker.compose.{key}")).cloned().unwrap_or_default();
         if label("project") == name {
-            project.services.entry(label("service")).or_default();
+            let service = project.services.entry(label("service")).or_default();
+            let mut depends = Map::new();
+            for one in label("depends_on").split(',').filter(|d| !d.is_empty()) {
+                let mut parts = one.split(':');
+                let name = parts.next().unwrap_or("").to_string();
+                let condition = parts.next().unwrap_or("service_started");
+                let restart = parts.next() == Some("true");
+                depends.insert(name, json!({"condition": condition, "required": true, "restart": restart}));
+            }
+            if !depends.is_empty() {
+                service.insert("depends_on".into(), Value::Object(depends));
+            }
             project.directory = label("project.working_dir");
         }
     }

@@ -46,7 +46,13 @@ async fn dispatch<W: World>(ctx: &Ctx<W>, words: &[&str]) -> Result<i32> {
     if let Some(result) = Box::pin(engine::dispatch(ctx, &call)).await {
         return result;
     }
+    if let Some(result) = Box::pin(engine::dispatch_further(ctx, &call)).await {
+        return result;
+    }
     if let Some(result) = Box::pin(image::dispatch(ctx, &call)).await {
+        return result;
+    }
+    if let Some(result) = Box::pin(image::dispatch_further(ctx, &call)).await {
         return result;
     }
     if let Some(result) = Box::pin(volume::dispatch(ctx, &call)).await {
@@ -299,7 +305,7 @@ pub(super) async fn events<W: World>(app: &App<'_, W>, args: &Args) -> Result<i3
     let reworded = Printed::Reworded(Box::new(move |line| event_line(line, &services, as_json)));
     let client = Rc::new(Quiet { inner: app.ctx.client.clone(), input: RefCell::default(), printed: reworded });
     let ctx = Ctx { watched: app.ctx.watched.clone(), client };
-    Box::pin(crate::engine::system::dispatch(&ctx, &call))
+    Box::pin(crate::engine::system::dispatch_further(&ctx, &call))
         .await
         .unwrap_or_else(|| Err(Error::Client("compose events is not supported".into())))
 }
