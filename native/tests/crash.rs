@@ -189,3 +189,56 @@ fn a_container_that_is_kept_can_be_started_after_a_kill() {
     engine.output(&["rm", "-f", "kept"]);
     assert!(engine.left().is_empty(), "{:?}", engine.left());
 }
+
+/// What is left of networks: cables, leased addresses, rules of containers.
+fn connections(engine: &Engine) -> Vec<String> {
+    let output = |program: &str, words: &[&str]| {
+        let output = Command::new(program).args(words).output();
+        output.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default()
+    };
+    let mut all: Vec<String> =
+        output("ip", &["-o", "link", "show", "type", "veth"]).lines().map(str::to_string).collect();
+    let rules = output("nft", &["list", "chains", "inet"]);
+    all.extend(rules.lines().filter(|l| l.contains("chain in-") || l.contains("chain out-")).map(str::to_string));
+    for name in names(&engine.root.join("records/networks")) {
+        let record = std::fs::read_to_string(engine.root.join("records/networks").join(name)).unwrap_or_default();
+        let leases = record.split_once("\"leases\":").map_or("", |(_, rest)| rest).trim_start();
+        if !leases.is_empty() && !leases.starts_with("{}") {
+            all.push(leases.to_string());
+        }
+    }
+    all
+}
+
+#[test]
+fn a_kill_while_connecting_leaves_no_cable_no_address_and_no_rule() {
+    let Some(engine) = Engine::ready("crash-net") else { return };
+    // The commands that this thread starts are in a network of their own.
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).expect("a network namespace");
+    let run = ["run", "--rm", "-p", "8080:80", "--network-rate", "1mbit", "cutaway/base", "true"];
+    let (mut steps, mut seen) = (0, 0);
+    while engine.killed_before(steps, &run) {
+        seen += usize::from(!connections(&engine).is_empty());
+        assert_eq!(engine.output(&["ps", "-aq"]), "", "killed before step {steps}");
+        let left = connections(&engine);
+        assert!(left.is_empty(), "killed before step {steps}: {left:?}");
+        steps += 1;
+    }
+    assert!(seen > 20, "of {steps} kills, {seen} left something to be taken back");
+    let listed = engine.output(&["run", "--rm", "cutaway/base", "ip", "-4", "-o", "addr", "show", "eth0"]);
+    assert!(listed.contains("172.17.0.2/16"), "{listed}");
+    // The same for a container that runs and is put into one more network.
+    engine.output(&["network", "create", "more"]);
+    engine.output(&["run", "-d", "--name", "kept", "cutaway/base", "sleep", "60"]);
+    for steps in 0..6 {
+        if !engine.killed_before(steps, &["network", "connect", "more", "kept"]) {
+            break;
+        }
+        engine.output(&["ps", "-q"]);
+        let left = connections(&engine);
+        assert_eq!(left.len(), 2, "killed before step {steps}: one cable and one lease are kept: {left:?}");
+        assert!(engine.output(&["network", "inspect", "more", "-f", "{{len .Containers}}"]).starts_with('0'));
+    }
+    engine.output(&["rm", "-f", "kept"]);
+    assert!(connections(&engine).is_empty());
+}

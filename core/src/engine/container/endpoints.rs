@@ -342,8 +342,8 @@ fn refusal<W: World>(
     fault: &Fault,
 ) -> String {
     let all = ctx.world().list::<ContainerRecord>().unwrap_or_default();
-    let ours =
-        all.iter().flat_map(|r| &r.ports).any(|p| p.host_port == port && (p.host == host || p.host.is_unspecified()));
+    let mut known = all.iter().flat_map(|r| &r.ports).chain(&record.ports);
+    let ours = known.any(|p| p.host_port == port && (p.host == host || p.host.is_unspecified()));
     let shown = if host.is_ipv6() { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
     let why = if fault.number() != Some(Errno::EADDRINUSE) {
         fault.to_string()

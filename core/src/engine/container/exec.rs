@@ -2,7 +2,7 @@
 
 use super::attach::{self, End, Streams};
 use super::start::exec_refused;
-use super::{change, find, note, plan};
+use super::{change, find, link, note, plan};
 use crate::cli::Args;
 use crate::container::spec::{SecurityOptions, read_env_lines};
 use crate::container::{ContainerRecord, Status};
@@ -72,11 +72,13 @@ async fn act<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, request: &ExecReq
     let security = SecurityOptions::parse(&record.host.security_opt, record.host.privileged)?;
     let cwd = [request.cwd.as_str(), &record.config.image.working_dir, "/"];
     let privileged = request.privileged || record.host.privileged;
+    let mut more = link::environment(ctx, record);
+    more.extend(request.env.iter().cloned());
     Ok(ExecIn {
         exec,
         container: record.id.clone(),
         argv: request.argv.clone(),
-        env: plan::environment(record, request.tty, &request.env, &who.home),
+        env: plan::environment(record, request.tty, &more, &who.home),
         cwd: cwd.into_iter().find(|c| !c.is_empty()).unwrap_or("/").to_string(),
         uid: who.uid,
         gid: who.gid,

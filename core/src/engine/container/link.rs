@@ -1,7 +1,9 @@
-//! `--link`: names of other containers on the default bridge, which has no name service. They stand in the hosts file.
-//! Source: moby, daemon/links.go and daemon/container_operations_unix.go.
+//! `--link`: names of other containers on the default bridge, which has no name service. They stand in the hosts file,
+//! and what is known of them in the environment. Source: moby, daemon/links.go, daemon/links/links.go and
+//! daemon/container_operations_unix.go.
 
 use super::change;
+use crate::container::spec::parse_port;
 use crate::container::{ContainerRecord, NameRecord};
 use crate::engine::{Ctx, Error, Result};
 use crate::world::World;
@@ -48,6 +50,36 @@ pub(super) fn hosts<W: World>(ctx: &Ctx<W>, record: &ContainerRecord) -> String 
         Some(format!("{address}\t{alias} {}{name}\n", other.config.hostname))
     };
     linked(ctx, record).unwrap_or_default().into_iter().filter_map(line).collect()
+}
+
+/// The variables that tell a program where what it is linked to is.
+pub(super) fn environment<W: World>(ctx: &Ctx<W>, record: &ContainerRecord) -> Vec<String> {
+    let linked = linked(ctx, record).unwrap_or_default();
+    linked.iter().flat_map(|(alias, other)| variables(record, other, alias)).collect()
+}
+
+fn variables(record: &ContainerRecord, other: &ContainerRecord, alias: &str) -> Vec<String> {
+    let Some(address) = other.endpoints.get(NETWORK).and_then(|e| e.address) else { return Vec::new() };
+    let prefix = alias.to_uppercase().replace('-', "_");
+    let mut ports: Vec<(u16, &str)> = Vec::new();
+    for port in &other.config.image.exposed_ports {
+        ports.extend(parse_port(port).map(|(number, protocol)| (number, protocol.name())));
+    }
+    let mut all = Vec::new();
+    if let Some((port, protocol)) = ports.iter().min() {
+        all.push(format!("{prefix}_PORT={protocol}://{address}:{port}"));
+    }
+    for (port, protocol) in &ports {
+        let one = format!("{prefix}_PORT_{port}_{}", protocol.to_uppercase());
+        all.push(format!("{one}={protocol}://{address}:{port}"));
+        all.push(format!("{one}_ADDR={address}"));
+        all.push(format!("{one}_PORT={port}"));
+        all.push(format!("{one}_PROTO={protocol}"));
+    }
+    all.push(format!("{prefix}_NAME=/{}/{alias}", record.name));
+    let own = other.config.image.env.iter().filter_map(|e| e.split_once('='));
+    all.extend(own.filter(|(n, _)| !matches!(*n, "HOME" | "PATH")).map(|(n, v)| format!("{prefix}_ENV_{n}={v}")));
+    all
 }
 
 /// `docker rm --link parent/alias`.

@@ -181,7 +181,8 @@ async fn sequence<W: World>(
         done.map_err(|fault| Error::Daemon(init_failed(&words(&fault))))?;
     }
     ctx.world().set_up(&id).await.map_err(|fault| Error::Daemon(init_failed(&words(&fault))))?;
-    let (argv, env) = (argv(record), plan::environment(record, record.config.tty, &[], &who.home));
+    let (argv, env) =
+        (argv(record), plan::environment(record, record.config.tty, &link::environment(ctx, record), &who.home));
     let exec = Exec { container: id, argv: argv.clone(), env };
     let done = ctx.act("All is ready: the waiting process becomes the container's program", exec).await;
     done.map_err(|fault| Error::Daemon(init_failed(&exec_refused(&argv[0], &fault))))?;

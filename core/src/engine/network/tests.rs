@@ -111,6 +111,68 @@ fn subnets_are_chosen_and_refused() {
 }
 
 #[test]
+fn a_running_container_changes_networks() {
+    let script = "docker network create one > /dev/null; docker network create --internal two > /dev/null\n\
+        docker run -d -q --name c1 busybox sleep 1000 > /dev/null; ways() { docker exec c1 ip route | grep default; }\n\
+        ways; docker network connect --ip 172.18.0.77 --alias al one c1; ways; docker network connect two c1\n\
+        docker exec c1 sh -c 'ip -o -4 addr | wc -l; grep -c 172.18.0.77 /etc/hosts'\n\
+        docker run --rm --network one busybox ping -c 1 al | head -1\n\
+        docker network disconnect bridge c1; ways; docker network disconnect one c1; ways || echo none\n\
+        docker network connect bridge c1; ways; docker network connect two c1; docker network disconnect one c1 2>&1 | sed -E 's/[0-9a-f]{64}/ID/'\n\
+        docker network connect --ip 172.18.0.1 one c1; docker network connect --ip 1.2.3.4 one c1";
+    assert_eq!(
+        shell(script).replace(" dev ", " "),
+        "default via 172.17.0.1 eth0 \ndefault via 172.17.0.1 eth0 \n4\n1\nPING al (172.18.0.77): 56 data bytes\n\
+         default via 172.18.0.1 eth1 \nnone\ndefault via 172.17.0.1 eth0 \n\
+         Error response from daemon: endpoint with name c1 already exists in network two\n\
+         Error response from daemon: container ID is not connected to network one\n\
+         Error response from daemon: Address already in use\n\
+         Error response from daemon: invalid config for network one: invalid endpoint settings:\n\
+         no configured subnet contains IP address 1.2.3.4\n"
+    );
+}
+
+#[test]
+fn links_of_the_default_network() {
+    let script = "serve --name db -e PW=x --expose 80 --hostname dbhost\n\
+        docker run --rm --name app --link db:the-db busybox sh -c 'grep the-db /etc/hosts; wget -qO- http://the-db/; env | grep ^THE_DB | sort'\n\
+        docker run --rm --link db busybox grep -c 'db dbhost$' /etc/hosts\n\
+        docker create --link nosuch busybox; docker stop -t 0 db > /dev/null; docker run --name app --link db:x busybox 2>&1 | head -1";
+    assert_eq!(
+        shell(script),
+        "172.17.0.2\tthe-db dbhost db\npage\nTHE_DB_ENV_PW=x\nTHE_DB_NAME=/app/the-db\n\
+         THE_DB_PORT=tcp://172.17.0.2:80\nTHE_DB_PORT_80_TCP=tcp://172.17.0.2:80\nTHE_DB_PORT_80_TCP_ADDR=172.17.0.2\n\
+         THE_DB_PORT_80_TCP_PORT=80\nTHE_DB_PORT_80_TCP_PROTO=tcp\n1\n\
+         Error response from daemon: could not get container for nosuch: No such container: nosuch\n\
+         docker: Error response from daemon: Cannot link to a non running container: /db AS /app/x\n"
+    );
+}
+
+#[test]
+fn ports_that_are_taken() {
+    let script = "docker run -d -q --name p1 -p 7000-7001:70-71 busybox sleep 1000 > /dev/null\n\
+        docker run -q -p 7001:80 busybox true 2>&1 | grep -o '0.0.0.0:7.* failed: port is already allocated'\n\
+        docker run -q -p 7100:80 -p 7100:81 busybox true 2>&1 | grep -o '0.0.0.0:7.* failed: port is already allocated'\n\
+        docker run -d -q --name p2 -p 7000-7010:80 busybox sleep 1000 > /dev/null; docker port p2 80\n\
+        docker rm -f p1 > /dev/null; docker run -q --rm -p 7000:1 busybox echo free";
+    assert_eq!(
+        shell(script),
+        "0.0.0.0:7001 failed: port is already allocated\n0.0.0.0:7100 failed: port is already allocated\n\
+         0.0.0.0:7002\n[::]:7002\nfree\n"
+    );
+}
+
+#[test]
+fn names_come_over_connections_too() {
+    let script = "docker network create net > /dev/null\n\
+        for i in 1 2 3; do docker run -d -q --name c$i --network net --network-alias all busybox sleep 1000 > /dev/null; done\n\
+        docker run --rm --network net busybox sh -c 'nslookup all | grep -c ^Address:\n\
+        printf \"\\\\000\\\\024\\\\000\\\\007\\\\001\\\\000\\\\000\\\\001\\\\000\\\\000\\\\000\\\\000\\\\000\\\\000\\\\002c2\\\\000\\\\000\\\\001\\\\000\\\\001\" > /q\n\
+        (cat /q; sleep 1) | nc 127.0.0.11 53 | tail -c 4 | od -A n -t u1'";
+    assert_eq!(shell(script), "4\n 172  18   0   3\n");
+}
+
+#[test]
 fn options_of_a_bridge() {
     let script = "O=com.docker.network.bridge; docker network create -o $O.enable_icc=false apart > /dev/null\n\
         serve --name a1 --network apart -p 8001:80\n\

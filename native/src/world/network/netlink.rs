@@ -13,6 +13,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 const NEW_LINK: u16 = 16;
 const DELETE_LINK: u16 = 17;
 const GET_LINK: u16 = 18;
+const SET_LINK: u16 = 19;
 const NEW_ADDRESS: u16 = 20;
 const GET_ADDRESS: u16 = 22;
 const NEW_ROUTE: u16 = 24;
@@ -225,7 +226,7 @@ impl Netlink {
         let message = Message::new(NEW_LINK, ACK).link(index, up, up);
         self.ask(message.attribute(IFLA_MASTER, &master.to_ne_bytes()))?;
         if isolated {
-            let mut message = Message::new(NEW_LINK, ACK).link(index, 0, 0);
+            let mut message = Message::new(SET_LINK, ACK).link(index, 0, 0);
             message.bytes[16] = libc::AF_BRIDGE as u8;
             let message = message.nest(IFLA_PROTINFO | NESTED, |m| m.attribute(IFLA_BRPORT_ISOLATED, &[1]));
             self.ask(message)?;

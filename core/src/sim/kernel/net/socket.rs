@@ -517,6 +517,10 @@ impl Kernel {
                 if !stream.shut {
                     stream.shut = true;
                     stream.send.drop_writer();
+                    if stream.asks.is_some() {
+                        // Who asks nothing more is told nothing more.
+                        stream.receive.drop_writer();
+                    }
                 }
                 Ok(())
             }
