@@ -7,8 +7,8 @@ use crate::stage::StageView;
 use crate::terminal::screen::{Line, Screen};
 use crate::terminal::{Key, Terminal};
 use crate::timeline::{Go, Timeline, target};
-use cutaway_core::lesson::{Lesson, Progress, course};
-use cutaway_core::sim::annex::Annex;
+use cutaway_core::lesson::{Lesson, Progress};
+use cutaway_core::sim::annex::{Annex, Lessons};
 use cutaway_core::world::Step;
 use gloo::events::EventListener;
 use gloo::storage::{LocalStorage, Storage};
@@ -49,8 +49,14 @@ enum Fetched {
     Here(Annex),
 }
 
+/// What the lessons are called, in the order of the course.
+pub const TITLES: &[&str] = include!(concat!(env!("OUT_DIR"), "/titles.rs"));
+
 /// A lesson that is being played.
 struct Playing {
+    /// Its place in the course.
+    place: usize,
+    lessons: Lessons,
     lesson: Rc<Lesson>,
     progress: Progress,
     asked: Option<usize>,
@@ -73,6 +79,7 @@ pub struct App {
     waiting: Option<Duration>,
     pumping: Option<Timeout>,
     last_look: f64,
+    /// Empty until it has been fetched.
     course: Vec<Rc<Lesson>>,
     playing: Option<Playing>,
     annex: Fetched,
@@ -129,8 +136,7 @@ impl Component for App {
             waiting: None,
             pumping: None,
             last_look: now(),
-            // A test keeps every lesson readable.
-            course: course("en").unwrap_or_default(),
+            course: Vec::new(),
             playing: None,
             annex: Fetched::NotYet,
             wanted: None,
@@ -168,6 +174,8 @@ impl Component for App {
             Msg::GoOn => self.go_on(ctx),
             Msg::Annex(Some(annex)) => {
                 self.machine.bring_annex(annex.clone());
+                // A test keeps every lesson readable.
+                self.course = (annex.lessons.course)("en").unwrap_or_default();
                 self.annex = Fetched::Here(annex);
                 self.last_look = now();
                 if let Some(index) = self.wanted.take() {
@@ -240,11 +248,7 @@ impl Component for App {
 
 impl App {
     fn header(&self, ctx: &Context<Self>) -> Html {
-        let chosen = self
-            .playing
-            .as_ref()
-            .and_then(|p| self.course.iter().position(|l| l.id == p.lesson.id))
-            .map_or(0, |i| i + 1);
+        let chosen = self.playing.as_ref().map_or(0, |p| p.place + 1);
         let choose = ctx.link().callback(|event: Event| {
             Msg::Lesson(event.target_unchecked_into::<HtmlSelectElement>().value().parse().unwrap_or(0))
         });
@@ -255,8 +259,8 @@ impl App {
                 <label class="lesson-choice"><span class="unseen">{"Lesson"}</span>
                     <select onchange={choose}>
                         <option value="0" selected={chosen == 0}>{"Free play"}</option>
-                        { for self.course.iter().enumerate().map(|(i, lesson)| html! {
-                            <option key={lesson.id.clone()} value={(i + 1).to_string()} selected={chosen == i + 1}>{ format!("{}. {}", i + 1, lesson.text.title) }</option>
+                        { for TITLES.iter().enumerate().map(|(i, title)| html! {
+                            <option key={i} value={(i + 1).to_string()} selected={chosen == i + 1}>{ format!("{}. {title}", i + 1) }</option>
                         }) }
                     </select>
                 </label>
@@ -404,19 +408,23 @@ impl App {
 
     /// Starts anew, with a lesson or without. A lesson's setup and goals may need the whole engine.
     fn choose(&mut self, ctx: &Context<Self>, index: usize) {
-        if index > 0 && self.annex().is_none() {
+        let annex = self.annex();
+        if index > 0 && annex.is_none() {
             self.wanted = Some(index);
             return self.fetch(ctx);
         }
-        let lesson = index.checked_sub(1).and_then(|i| self.course.get(i)).cloned();
-        self.machine = Machine::new(self.annex());
+        let lessons = annex.as_ref().map(|a| a.lessons);
+        let lesson = index.checked_sub(1).and_then(|place| Some((place, self.course.get(place)?.clone(), lessons?)));
+        self.machine = Machine::new(annex);
         self.screen = Screen::default();
         self.history = Rc::default();
         (self.at, self.live, self.busy) = (0, true, true);
-        if let Some(lesson) = &lesson {
-            self.machine.prepare(lesson);
+        if let Some((_, lesson, lessons)) = &lesson {
+            self.machine.prepare(*lessons, lesson);
         }
-        self.playing = lesson.map(|lesson| Playing {
+        self.playing = lesson.map(|(place, lesson, lessons)| Playing {
+            place,
+            lessons,
             progress: Progress { reached: vec![false; lesson.goals.len()], hint: None },
             lesson,
             asked: None,
@@ -427,8 +435,7 @@ impl App {
     }
 
     fn next_lesson(&self) -> usize {
-        let here = self.playing.as_ref().and_then(|p| self.course.iter().position(|l| l.id == p.lesson.id));
-        here.map_or(0, |i| if i + 1 < self.course.len() { i + 2 } else { 0 })
+        self.playing.as_ref().map_or(0, |p| if p.place + 1 < TITLES.len() { p.place + 2 } else { 0 })
     }
 
     /// Whether the line has to wait for a prediction.
@@ -457,11 +464,11 @@ impl App {
 
     fn grade(&mut self) {
         let Some(playing) = &mut self.playing else { return };
-        playing.progress = self.machine.grade(&playing.lesson, &self.history);
+        playing.progress = self.machine.grade(playing.lessons, &playing.lesson, &self.history);
         for (question, choice, right) in &mut playing.answers {
             if right.is_none() {
                 let check = &playing.lesson.predictions[*question].choices[*choice].check;
-                *right = Some(self.machine.holds(check, &self.history));
+                *right = Some(self.machine.holds(playing.lessons, check, &self.history));
             }
         }
     }

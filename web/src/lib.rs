@@ -61,6 +61,13 @@ mod browser_tests {
         assert!(root.query_selector(".log b").expect("a selector").is_none());
     }
 
+    #[wasm_bindgen_test]
+    fn the_titles_that_are_offered_are_those_of_the_course() {
+        let course = cutaway_core::lesson::course("en").unwrap_or_else(|e| panic!("{e}"));
+        let titles: Vec<&str> = course.iter().map(|l| l.text.title.as_str()).collect();
+        assert_eq!(titles, crate::app::TITLES);
+    }
+
     #[derive(Properties, PartialEq)]
     struct Words {
         text: String,

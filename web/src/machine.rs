@@ -1,7 +1,7 @@
 //! The page's handle on a session of the simulated machine: slices of work, steps with their stages, lessons.
 
 use cutaway_core::lesson::{Check, Lesson, Progress};
-use cutaway_core::sim::annex::Annex;
+use cutaway_core::sim::annex::{Annex, Lessons};
 use cutaway_core::sim::session::{Activity, Config, Session};
 use cutaway_core::view::stage::Stage;
 use cutaway_core::world::Step;
@@ -53,12 +53,12 @@ impl Machine {
     }
 
     /// Makes the machine ready for a lesson. What that does is not part of the timeline.
-    pub fn prepare(&mut self, lesson: &Lesson) {
+    pub fn prepare(&mut self, lessons: Lessons, lesson: &Lesson) {
         // The prompt is there already; what the setup prints is not shown.
         while self.session.run(BUDGET) == Activity::Busy {}
         self.unread = self.session.take_output();
         // A setup that fails leaves the goals out of reach, which a test of each lesson rules out.
-        let _ = self.session.prepare(lesson);
+        let _ = (lessons.prepare)(&self.session, lesson);
         self.session.take_output();
         self.stages = vec![self.session.stage()];
         self.skipped = self.session.step_count();
@@ -141,11 +141,11 @@ impl Machine {
         self.collect();
     }
 
-    pub fn grade(&self, lesson: &Rc<Lesson>, lines: &[String]) -> Progress {
-        self.session.grade(lesson, lines)
+    pub fn grade(&self, lessons: Lessons, lesson: &Rc<Lesson>, lines: &[String]) -> Progress {
+        (lessons.grade)(&self.session, lesson, lines)
     }
 
-    pub fn holds(&self, check: &Check, lines: &[String]) -> bool {
-        self.session.holds(check, lines)
+    pub fn holds(&self, lessons: Lessons, check: &Check, lines: &[String]) -> bool {
+        (lessons.holds)(&self.session, check, lines)
     }
 }

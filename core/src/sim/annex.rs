@@ -7,14 +7,25 @@
 use super::hosts::{self, Here, Host};
 use super::kernel::SimOs;
 use super::programs;
+use super::session::Session;
 use super::world::SimWorld;
 use super::world::notify::Notify;
 use crate::engine::context::{Target, Unreachable};
 use crate::engine::{self, Group};
+use crate::lesson::{self, Check, Lesson, LessonError, Progress};
 use crate::world::LocalFut;
-use cutaway_userland::Program;
+use cutaway_userland::{Errno, Program};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+
+/// The course, and what a session does about a lesson.
+#[derive(Clone, Copy)]
+pub struct Lessons {
+    pub course: fn(&str) -> Result<Vec<Rc<Lesson>>, LessonError>,
+    pub prepare: fn(&Session, &Lesson) -> Result<(), Errno>,
+    pub grade: fn(&Session, &Rc<Lesson>, &[String]) -> Progress,
+    pub holds: fn(&Session, &Check, &[String]) -> bool,
+}
 
 /// What the annex holds.
 #[derive(Clone)]
@@ -23,6 +34,7 @@ pub struct Annex {
     pub(crate) program: fn(&str) -> Option<Program<SimOs>>,
     /// `docker-machine`.
     pub(crate) machine: fn(Here, Vec<String>, Vec<(String, String)>) -> LocalFut<i32>,
+    pub lessons: Lessons,
     /// How the docker client reaches the engine of another host.
     pub(crate) dial: fn(Here, Target) -> LocalFut<Result<Rc<Host>, Unreachable>>,
 }
@@ -35,6 +47,12 @@ impl Annex {
             program: programs::further,
             machine: |here, argv, env| Box::pin(hosts::machine::docker_machine(here, argv, env)),
             dial: |here, target| Box::pin(async move { hosts::dial(&here, &target).await }),
+            lessons: Lessons {
+                course: lesson::course,
+                prepare: Session::prepare,
+                grade: Session::grade,
+                holds: Session::holds,
+            },
         }
     }
 }

@@ -22,20 +22,13 @@ use crate::world::World;
 /// Runs the command if it is one of this group's; its exit status.
 pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Result<i32>> {
     Some(match call.command {
+        "network connect" => connect::connect(ctx, call).await,
         "network create" => create::command(ctx, call).await,
+        "network disconnect" => connect::disconnect(ctx, call).await,
         "network inspect" => inspect::inspect(ctx, call).await,
         "network ls" => inspect::list(ctx, call).await,
-        "network rm" => remove::command(ctx, call).await,
-        _ => return None,
-    })
-}
-
-/// As [`dispatch`], for the commands that a first session seldom uses.
-pub async fn dispatch_further<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Result<i32>> {
-    Some(match call.command {
-        "network connect" => connect::connect(ctx, call).await,
-        "network disconnect" => connect::disconnect(ctx, call).await,
         "network prune" => remove::prune_command(ctx, call).await,
+        "network rm" => remove::command(ctx, call).await,
         _ => return None,
     })
 }

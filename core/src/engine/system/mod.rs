@@ -27,7 +27,6 @@ pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Resul
         "container inspect" => inspect::inspect_kind(ctx, call, "container").await,
         "image inspect" => inspect::inspect_kind(ctx, call, "image").await,
         "inspect" => inspect::inspect(ctx, call).await,
-        "version" => version::version(ctx, call).await,
         _ => return None,
     })
 }
@@ -40,6 +39,7 @@ pub async fn dispatch_further<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Opti
         "system events" => events::events(ctx, call).await,
         "system info" => info::info(ctx, call).await,
         "system prune" => prune::prune(ctx, call).await,
+        "version" => version::version(ctx, call).await,
         _ => return None,
     })
 }
