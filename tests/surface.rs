@@ -49,6 +49,21 @@ fn listed(test: &str) -> Option<Vec<Listed>> {
     Some(commands)
 }
 
+/// To write it anew: `CUTAWAY_WRITE=1 cargo test -p cutaway-tests --test surface document`.
+#[test]
+fn the_document_of_commands_is_made_from_the_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../COMMANDS.md");
+    let made = cutaway_core::cli::document();
+    if std::env::var_os("CUTAWAY_WRITE").is_some() {
+        std::fs::write(&path, &made).expect("the document is written");
+    }
+    let kept = std::fs::read_to_string(&path).expect("the document");
+    assert!(
+        kept == made,
+        "COMMANDS.md is not what `core/src/cli/support.rs` says; the test's comment says how to write it"
+    );
+}
+
 #[test]
 fn nothing_of_docker_is_missing() {
     for command in listed("nothing_of_docker_is_missing").into_iter().flatten() {

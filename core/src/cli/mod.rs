@@ -15,6 +15,7 @@ mod values;
 pub use args::{Args, Invocation};
 pub use complete::complete;
 pub use parse::parse;
+pub use support::{Support, document, support};
 pub use surface::{commands, help_line};
 pub use usage::Usage;
 

@@ -1,4 +1,27 @@
-//! What is understood but not done, and why: told instead of failing in some other way.
+//! How far each command is carried out. What is not done at all is refused with a reason instead of failing in some
+//! other way; what is done in part says what is missing. `COMMANDS.md` is made from this.
+
+use super::surface;
+
+/// How far a command is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Support {
+    /// In both worlds, as Docker does it.
+    Whole,
+    /// In both worlds, but for what this says.
+    Partly(&'static str),
+    /// Understood, and answered with this line.
+    Refused(&'static str),
+}
+
+/// How far a canonical command is carried out.
+pub fn support(command: &str) -> Support {
+    match (refusal(command), gap(command)) {
+        (Some(reason), _) => Support::Refused(reason),
+        (None, Some(gap)) => Support::Partly(gap),
+        (None, None) => Support::Whole,
+    }
+}
 
 /// Groups of commands that the table does not hold, because they are of no use without a swarm.
 pub(super) const SWARM_GROUPS: [&str; 6] = ["config", "node", "secret", "service", "stack", "swarm"];
@@ -17,9 +40,59 @@ pub(super) fn refusal(command: &str) -> Option<&'static str> {
         ("manifest", _) => Some("manifest lists are not supported: push and pull use one platform"),
         ("compose", "bridge") => Some("compose bridge is not supported"),
         ("compose", "publish") => Some("publishing a compose application is not supported"),
-        ("buildx", "imagetools" | "history" | "dial-stdio" | "create" | "rm" | "stop" | "bake") => {
+        ("buildx", "bake") => {
+            Some("bake files are not supported: `docker compose build` builds several images at once")
+        }
+        ("buildx", "imagetools" | "history" | "dial-stdio" | "create" | "rm" | "stop") => {
             Some("there is one builder here, the engine's own; other builders are not supported")
         }
         _ => None,
     }
+}
+
+/// What is missing of a command that is supported.
+fn gap(command: &str) -> Option<&'static str> {
+    Some(match command {
+        "container create" | "container run" => "no GPUs; volumes of the driver `local` only",
+        "image build" | "buildx build" => {
+            "one platform; `--ssh` forwards agents, not key files; `--cache-from` reads nothing from registries"
+        }
+        "image pull" | "image push" => "one platform at a time",
+        "network create" => {
+            "`bridge` is the only driver, others are refused; so are `--config-only` and `--config-from`"
+        }
+        "volume create" => "`local` is the only driver",
+        "context create" | "context update" => {
+            "engines are reached over `ssh://` and, in the simulator, over `tcp://`; on Linux `tcp://` is refused when it is used"
+        }
+        "compose up" => "without the menu of keys; a network whose definition has changed is not made anew",
+        "compose build" => "`--print` is refused",
+        "compose config" => "`--environment` lists the variables that it knows by name",
+        _ => return None,
+    })
+}
+
+/// Every command and how far it is carried out, as a document.
+pub fn document() -> String {
+    let mut text = format!(
+        "# Commands\n\n\
+         The command line is that of Docker {}, with buildx {} and Compose {}: every command and flag is parsed as there,\n\
+         in the page and on Linux. This says how far each is carried out. It is made from the table in\n\
+         `core/src/cli/support.rs`; a test keeps the two equal.\n\n\
+         The simulator has `docker-machine`, too. `--network-rate`, which limits what a container sends and receives, is\n\
+         Cutaway's own.\n\n| command | what it does | how far |\n| --- | --- | --- |\n",
+        super::DOCKER_VERSION,
+        super::BUILDX_VERSION,
+        super::COMPOSE_VERSION
+    );
+    for command in surface::commands() {
+        let far = match support(command) {
+            Support::Whole => "all of it".to_string(),
+            Support::Partly(gap) => format!("all but this: {gap}"),
+            Support::Refused(reason) => format!("not at all: {reason}"),
+        };
+        let about = surface::help_line(command).unwrap_or_default();
+        text += &format!("| `{command}` | {} | {} |\n", about.replace('|', "\\|"), far.replace('|', "\\|"));
+    }
+    text
 }

@@ -96,6 +96,14 @@ impl Options {
             (_, "auto") => ProgressMode::Plain,
             (_, other) => return Err(failed(&format!("invalid progress type: {other}"))),
         };
+        // Its own driver keeps the cache beside the images, and exports it only into them.
+        if args.values("cache-to").iter().any(|to| !to.split(',').any(|field| field == "type=inline")) {
+            return Err(failed(
+                "Cache export is not supported for the docker driver.\n\
+                 Switch to a different driver, or turn on the containerd image store, and try again.\n\
+                 Learn more at https://docs.docker.com/go/build-cache-backends/",
+            ));
+        }
         let output = output(args.values("output"))?;
         // The names may come with the output.
         for name in output.iter().filter_map(|o| o.get("name")).flat_map(|names| names.split(',')) {

@@ -289,6 +289,15 @@ fn what_is_refused() {
 }
 
 #[test]
+fn a_cache_is_exported_into_the_image_only() {
+    let build = |to: &str| shell(&format!("echo FROM busybox | docker build -q --cache-to {to} - 2>&1 | head -1"));
+    assert!(build("type=inline").starts_with("sha256:"));
+    for to in ["type=local,dest=c", "type=registry,ref=a/b", "a/b"] {
+        assert_eq!(build(to), "ERROR: failed to build: Cache export is not supported for the docker driver.\n", "{to}");
+    }
+}
+
+#[test]
 fn questions_instead_of_builds() {
     let script = "mkdir c; cd c; docker pull -q busybox > /dev/null\n\
                   printf '# V is the version\\nARG V=latest\\n# one is first\\nFROM busybox:${V} AS one\\nRUN --mount=type=secret,id=s,required=true x\\n# P is the port\\nARG P\\nFROM one\\nUSER $U\\n' > Dockerfile\n\

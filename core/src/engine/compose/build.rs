@@ -111,6 +111,9 @@ impl<W: World> App<'_, W> {
             words.extend(wanted.then(|| format!("--{flag}")));
         }
         words.extend(args.flag("check").then(|| "--check".to_string()));
+        // An image whose name Compose has made up belongs to no registry.
+        let named = self.service(name)?.contains_key("image");
+        words.extend((args.flag("push") && named).then(|| "--push".to_string()));
         words.push(context);
         Ok((words, beside))
     }
@@ -151,6 +154,10 @@ impl<W: World> App<'_, W> {
 }
 
 pub(super) async fn build<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
+    if args.flag("print") {
+        let why = "--print is not supported: there are no bake files here; `docker compose config` shows what is built";
+        return Err(Error::Client(why.into()));
+    }
     let mut any = false;
     for name in app.with_dependencies(&args.positionals, args.flag("with-dependencies"))? {
         if app.service(&name)?.contains_key("build") {

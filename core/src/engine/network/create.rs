@@ -72,6 +72,9 @@ pub fn pairs(values: &[String]) -> BTreeMap<String, String> {
 
 /// The request in the flags. Source: docker/cli, command/network/create.go.
 fn read(args: &Args) -> std::result::Result<NetworkSpec, String> {
+    if args.flag("config-only") || args.value("config-from").is_some_and(|name| !name.is_empty()) {
+        return Err("networks that only lend their configuration are not supported".into());
+    }
     let (subnets, ranges, gateways) = (args.values("subnet"), args.values("ip-range"), args.values("gateway"));
     if subnets.len() < ranges.len() || subnets.len() < gateways.len() {
         return Err("every ip-range or gateway must have a corresponding subnet".into());
