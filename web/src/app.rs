@@ -5,7 +5,7 @@ use crate::lessons::Panel;
 use crate::machine::{Machine, Pace};
 use crate::stage::StageView;
 use crate::terminal::screen::{Line, Screen};
-use crate::terminal::{Key, Terminal};
+use crate::terminal::{self, Key, Terminal};
 use crate::timeline::{Go, Timeline, target};
 use cutaway_core::lesson::{Lesson, Progress};
 use cutaway_core::sim::annex::{Annex, Lessons};
@@ -90,6 +90,8 @@ pub struct App {
     completion: Option<(u32, String)>,
     stage: NodeRef,
     width: f64,
+    /// Of the terminal.
+    columns: Option<u16>,
     dark: Option<bool>,
     _listeners: Vec<EventListener>,
 }
@@ -144,6 +146,7 @@ impl Component for App {
             completion: None,
             stage: NodeRef::default(),
             width: 0.0,
+            columns: None,
             dark,
             _listeners: vec![resized, keys],
         }
@@ -377,6 +380,12 @@ impl App {
     }
 
     fn measure(&mut self) -> bool {
+        if let Some(columns) = terminal::columns()
+            && self.columns != Some(columns)
+        {
+            self.columns = Some(columns);
+            self.machine.resize(columns);
+        }
         let Some(element) = self.stage.cast::<web_sys::Element>() else { return false };
         let width = f64::from(element.client_width()) - 24.0;
         let changed = (width - self.width).abs() > 0.5 && width > 0.0;
@@ -416,6 +425,7 @@ impl App {
         let lessons = annex.as_ref().map(|a| a.lessons);
         let lesson = index.checked_sub(1).and_then(|place| Some((place, self.course.get(place)?.clone(), lessons?)));
         self.machine = Machine::new(annex);
+        self.machine.resize(self.columns.unwrap_or(80));
         self.screen = Screen::default();
         self.history = Rc::default();
         (self.at, self.live, self.busy) = (0, true, true);

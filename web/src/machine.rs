@@ -43,6 +43,11 @@ impl Machine {
         Machine::of(Session::with_annex(Config { plain: true, ..Config::default() }, annex))
     }
 
+    /// Tells programs how wide the terminal is.
+    pub fn resize(&self, columns: u16) {
+        self.session.resize(columns, Config::default().rows);
+    }
+
     pub fn bring_annex(&self, annex: Annex) {
         self.session.bring_annex(annex);
     }

@@ -4,6 +4,7 @@ pub mod screen;
 
 use screen::{Line, Style};
 use std::rc::Rc;
+use wasm_bindgen::JsCast;
 use web_sys::{HtmlElement, HtmlInputElement};
 use yew::prelude::*;
 
@@ -16,6 +17,22 @@ pub enum Key {
     Control(u8),
     /// The line so far, to be completed.
     Complete(String),
+}
+
+/// How many characters the ruler has.
+const RULER: usize = 20;
+
+/// How many characters fit beside each other in the page's terminal; `None` before it is drawn.
+pub fn columns() -> Option<u16> {
+    let document = gloo::utils::document();
+    let width = |selector: &str| {
+        let element = document.query_selector(selector).ok()??.dyn_into::<HtmlElement>().ok()?;
+        Some(f64::from(element.offset_width()))
+    };
+    // The log has 12 pixels of padding on each side, and may have to show a bar for scrolling.
+    let (room, ruler) = (width(".log")? - 40.0, width(".ruler")?);
+    let fitting = (ruler > 0.0).then(|| (room * RULER as f64 / ruler).floor())?;
+    Some(fitting.clamp(20.0, 200.0) as u16)
 }
 
 #[derive(Properties, PartialEq)]
@@ -99,8 +116,10 @@ impl Component for Terminal {
                 }
             })
         };
+        let ruler = "0".repeat(RULER);
         html! {
             <section class="terminal" aria-label="Terminal" onclick={focus}>
+                <span class="ruler" aria-hidden="true">{ ruler }</span>
                 <div class="log" role="log" aria-live="polite" tabindex="0" ref={self.log.clone()}>
                     { for props.lines.iter().map(|(number, line)| html! {
                         <div class="line" key={*number}>{ for line.runs().into_iter().map(run) }{"\u{200b}"}</div>

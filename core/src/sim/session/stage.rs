@@ -172,18 +172,21 @@ fn images(memory: &Memory) -> Vec<ImageView> {
     records.iter().map(&mut view).collect()
 }
 
-/// Registries that some image's name speaks of.
+/// Registries that some image was pulled from or pushed to, with what of it they have.
 fn registries(memory: &Memory) -> Vec<RegistryView> {
+    let tags = memory.list::<TagRecord>();
     let mut hosts: BTreeMap<String, BTreeMap<String, Vec<String>>> = BTreeMap::new();
-    for tag in memory.list::<TagRecord>() {
-        let Some((host, rest)) = tag.name.split_once('/') else { continue };
-        let Some((repository, name)) = rest.split_once('@').map(|(r, _)| (r, "")).or(rest.rsplit_once(':')) else {
-            continue;
-        };
-        let tags = hosts.entry(host.to_string()).or_default().entry(repository.to_string()).or_default();
-        if !name.is_empty() {
-            tags.push(name.to_string());
-        }
+    // A repository's digest is noted when the repository has said, or has been told, what the image is.
+    for known in &tags {
+        let Some((repository, _)) = known.name.split_once('@') else { continue };
+        let Some((host, path)) = repository.split_once('/') else { continue };
+        let all = hosts.entry(host.to_string()).or_default().entry(path.to_string()).or_default();
+        let named = tags.iter().filter(|tag| tag.image == known.image).filter_map(|tag| {
+            let name = tag.name.strip_prefix(repository)?.strip_prefix(':')?;
+            (!all.iter().any(|n| n == name)).then(|| name.to_string())
+        });
+        let named: Vec<String> = named.collect();
+        all.extend(named);
     }
     let repositories = |all: BTreeMap<String, Vec<String>>| {
         all.into_iter().map(|(name, tags)| RepositoryView { name, tags }).collect()

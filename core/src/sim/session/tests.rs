@@ -30,6 +30,35 @@ fn a_line_is_echoed_and_answered() {
 }
 
 #[test]
+fn a_registry_on_the_stage_has_what_it_was_asked_for_or_given() {
+    let session = Session::new(Config::default());
+    let seen = |script: &str| {
+        session.script(script, |_| {});
+        let stage = session.stage();
+        let repositories = stage.registries.iter().flat_map(|registry| {
+            registry.repositories.iter().map(|r| format!("{}/{} {}", registry.host, r.name, r.tags.join(",")))
+        });
+        repositories.collect::<Vec<String>>()
+    };
+    let pulled = "docker.io/library/busybox latest";
+    assert_eq!(seen("docker pull -q busybox"), [pulled]);
+    assert_eq!(seen("docker tag busybox mine:1; docker tag busybox localhost:5000/mine:1"), [pulled]);
+    let pushed = seen("docker run -d -p 5000:5000 registry:2; sleep 1; docker push -q localhost:5000/mine:1");
+    assert_eq!(pushed, [pulled, "docker.io/library/registry 2", "localhost:5000/mine 1"]);
+}
+
+#[test]
+fn a_line_breaks_where_the_window_ends_also_if_it_changed_after_the_prompt() {
+    let session = Session::new(Config { columns: 80, ..Config::default() });
+    drive(&session);
+    session.resize(40, 24);
+    let words = "echo ".to_string() + &"a".repeat(60) + "\n";
+    let text = typed(&session, &words);
+    // Forty columns: the prompt, `echo `, and nineteen letters.
+    assert!(text.contains(&format!("# echo {}\r\n", "a".repeat(19))), "{text:?}");
+}
+
+#[test]
 fn time_is_the_drivers() {
     let session = Session::new(Config::default());
     drive(&session);

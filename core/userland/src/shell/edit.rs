@@ -103,7 +103,7 @@ impl Line {
             indent: visible_width(prompt.rsplit('\n').next().unwrap_or("")),
             text: Vec::new(),
             cursor: 0,
-            columns: columns.max(10),
+            columns,
             row: 0,
             history_at: history,
             draft: Vec::new(),
@@ -249,8 +249,7 @@ impl Line {
 impl<O: Os> Shell<O> {
     /// Asks for a line. The terminal is as it was when this returns.
     pub(super) async fn edit_line(&mut self, prompt: &str, completer: &dyn Completer) -> Run<Typed> {
-        let columns = self.os.window_size(io::STDIN).map_or(80, |size| usize::from(size.columns));
-        let mut line = Line::new(prompt, if columns == 0 { 80 } else { columns }, self.history.len());
+        let mut line = Line::new(prompt, self.columns(), self.history.len());
         self.show(prompt).await;
         let _ = self.os.set_tty_mode(io::STDIN, TtyMode::Raw);
         let typed = self.edit_keys(&mut line, completer).await;
@@ -269,6 +268,14 @@ impl<O: Os> Shell<O> {
         typed
     }
 
+    /// How wide the terminal is now.
+    fn columns(&self) -> usize {
+        match self.os.window_size(io::STDIN).map_or(80, |size| usize::from(size.columns)) {
+            0 => 80,
+            columns => columns.max(10),
+        }
+    }
+
     async fn show(&self, text: &str) {
         let _ = io::write_all(&self.os, io::STDERR, text.as_bytes()).await;
     }
@@ -276,6 +283,10 @@ impl<O: Os> Shell<O> {
     async fn edit_keys(&mut self, line: &mut Line, completer: &dyn Completer) -> Run<Typed> {
         loop {
             let key = self.key().await?;
+            if line.text.is_empty() {
+                // The window may have changed while the prompt waited.
+                line.columns = self.columns();
+            }
             let tab_before = std::mem::take(&mut line.last_tab);
             match key {
                 Key::Control('m' | 'j') => return Ok(Typed::Line(line.text.iter().collect())),
