@@ -2,7 +2,7 @@
 //! of its own, after the prompt is there; everywhere else it is there from the beginning.
 //!
 //! Nothing that a machine starts with may name what is in here, or the page's first module would carry it:
-//! whoever needs a part asks [`Place::get`], and waits until it has been brought.
+//! whoever needs a part asks `Place::get`, and waits until it has been brought.
 
 use super::hosts::{self, Here, Host};
 use super::kernel::SimOs;
