@@ -119,6 +119,18 @@ const PASSES: [&str; 6] = [
     "--optimize-instructions",
 ];
 
+/// What the compiler's own modules use. With all features allowed, wasm-opt writes what browsers can't read yet.
+const FEATURES: [&str; 8] = [
+    "--enable-bulk-memory",
+    "--enable-bulk-memory-opt",
+    "--enable-call-indirect-overlong",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+
 fn shrink(wasm: &Path) -> Result<(), String> {
     let tools = target_folder().join("wasm-opt");
     let program = tools.join("node_modules/.bin/wasm-opt");
@@ -128,7 +140,7 @@ fn shrink(wasm: &Path) -> Result<(), String> {
             .arg(&tools)
             .arg("binaryen@132"))?;
     }
-    run(Command::new(program).arg("--all-features").args(PASSES).arg("-o").arg(wasm).arg(wasm))
+    run(Command::new(program).args(FEATURES).args(PASSES).arg("-o").arg(wasm).arg(wasm))
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), String> {
