@@ -1,7 +1,7 @@
 //! `docker login` and `docker logout`: who somebody is to a registry, kept in `config.json` of their home, where
 //! Docker's own client and other tools find it, too. Source: docker/cli, config/configfile.
 
-use super::remote::{RemoteError, host_of, unreachable};
+use super::remote::{RemoteError, host_of, unreachable, uses_tls};
 use crate::cli::{Args, Invocation};
 use crate::engine::system::{ask, ask_unseen, pretty_tabs};
 use crate::engine::{Ctx, Error, Result};
@@ -237,7 +237,7 @@ async fn hint<W: World>(ctx: &Ctx<W>, lines: &[&str]) {
 /// Asks the registry whether it knows the user.
 async fn check<W: World>(ctx: &Ctx<W>, server: &str, credential: &Credential) -> Result<()> {
     let host = if server == HUB { host_of("docker.io") } else { server.to_string() };
-    let tls = !host.starts_with("localhost") && !host.starts_with("127.");
+    let tls = uses_tls(&host);
     let basic = credential.basic();
     let first = Request::new("GET", &host, tls, "/v2/");
     let mut request = first.clone();

@@ -100,7 +100,7 @@ pub fn host_of(domain: &str) -> String {
 }
 
 /// Whether a registry is asked over TLS: all but those on this machine.
-fn uses_tls(host: &str) -> bool {
+pub(super) fn uses_tls(host: &str) -> bool {
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     name != "localhost" && !name.starts_with("127.") && name != "[::1]"
 }

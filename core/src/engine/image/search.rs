@@ -1,6 +1,6 @@
 //! `docker search`: what the hub has.
 
-use super::remote::{RemoteError, host_of, unreachable};
+use super::remote::{RemoteError, host_of, unreachable, uses_tls};
 use crate::cli::Invocation;
 use crate::engine::{Ctx, Error, Result};
 use crate::registry::Request;
@@ -35,7 +35,7 @@ pub async fn search<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
         Some((host, term)) if host.contains(['.', ':']) => (host.to_string(), term),
         _ => ("index.docker.io".to_string(), call.args.word(0)),
     };
-    let tls = host_of(&host) != host || !(host.starts_with("localhost") || host.starts_with("127."));
+    let tls = host_of(&host) != host || uses_tls(&host);
     let term: String = term.bytes().map(escaped).collect();
     let request = Request::new("GET", &host, tls, &format!("/v1/search?q={term}&n={limit}"));
     let act = SendRequest { request: request.clone() };

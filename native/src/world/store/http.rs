@@ -7,10 +7,13 @@ use super::blobs::NewBlob;
 use super::carried;
 use cutaway_core::registry::{Request, Response};
 use cutaway_core::world::Fault;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
-use std::sync::OnceLock;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, AsSendBody, Body};
 
 /// Connecting must fail fast, so that a machine without a network knows it soon.
@@ -19,17 +22,55 @@ const ANSWER: Duration = Duration::from_secs(60);
 /// Manifests, tokens and errors are small.
 const LARGEST_ANSWER: u64 = 64 << 20;
 
-fn agent() -> &'static Agent {
-    static AGENT: OnceLock<Agent> = OnceLock::new();
-    AGENT.get_or_init(|| {
-        Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_connect(Some(CONNECT))
-            .timeout_recv_response(Some(ANSWER))
-            .user_agent(concat!("cutaway/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .new_agent()
-    })
+/// Where the administrator keeps authorities of registries, a folder each: `HOST:PORT/*.crt`, as Docker's daemon reads
+/// them.
+const AUTHORITIES: &str = "/etc/docker/certs.d";
+
+/// How one registry is spoken to; found out once in a process.
+#[derive(Clone)]
+struct Line {
+    agent: Agent,
+    /// The registry of a loopback address turned out to speak TLS.
+    secured: bool,
+}
+
+static LINES: Mutex<BTreeMap<String, Line>> = Mutex::new(BTreeMap::new());
+
+/// The line to a registry.
+fn line(host: &str) -> Line {
+    let mut lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
+    let fresh = || Line { agent: agent(TlsConfig::builder().root_certs(authorities(host)).build()), secured: false };
+    lines.entry(host.to_string()).or_insert_with(fresh).clone()
+}
+
+/// From now on TLS with a registry of this machine's own loopback. Nobody else can answer there, and Docker does not
+/// check who does, either.
+fn secure(host: &str) {
+    let agent = agent(TlsConfig::builder().disable_verification(true).build());
+    LINES.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_string(), Line { agent, secured: true });
+}
+
+/// The authorities that a registry's certificate may come from: those kept for it, else those of the web.
+fn authorities(host: &str) -> RootCerts {
+    let entries = std::fs::read_dir(Path::new(AUTHORITIES).join(host)).into_iter().flatten().flatten();
+    let files = entries.map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "crt"));
+    let read = files.filter_map(|path| std::fs::read(path).ok());
+    let certificates: Vec<Certificate<'static>> = read
+        .flat_map(|pem| parse_pem(&pem).collect::<Vec<_>>())
+        .filter_map(|item| if let Ok(PemItem::Certificate(c)) = item { Some(c) } else { None })
+        .collect();
+    if certificates.is_empty() { RootCerts::WebPki } else { RootCerts::new_with_certs(&certificates) }
+}
+
+fn agent(tls: TlsConfig) -> Agent {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_connect(Some(CONNECT))
+        .timeout_recv_response(Some(ANSWER))
+        .user_agent(concat!("cutaway/", env!("CARGO_PKG_VERSION")))
+        .tls_config(tls)
+        .build()
+        .new_agent()
 }
 
 fn failed(request: &Request, error: &ureq::Error) -> Fault {
@@ -48,7 +89,8 @@ fn failed(request: &Request, error: &ureq::Error) -> Fault {
 }
 
 fn exchange(request: &Request, body: impl AsSendBody) -> Result<ureq::http::Response<Body>, Fault> {
-    let scheme = if request.tls { "https" } else { "http" };
+    let line = line(&request.host);
+    let scheme = if request.tls || line.secured { "https" } else { "http" };
     let mut built = ureq::http::Request::builder()
         .method(request.method.as_str())
         .uri(format!("{scheme}://{}{}", request.host, request.path));
@@ -56,7 +98,7 @@ fn exchange(request: &Request, body: impl AsSendBody) -> Result<ureq::http::Resp
         built = built.header(name.as_str(), value.as_str());
     }
     let bad = |e: ureq::http::Error| Fault::Network { host: request.host.clone(), reason: e.to_string() };
-    agent().run(built.body(body).map_err(bad)?).map_err(|e| failed(request, &e))
+    line.agent.run(built.body(body).map_err(bad)?).map_err(|e| failed(request, &e))
 }
 
 fn read(request: &Request, answer: ureq::http::Response<Body>) -> Result<Response, Fault> {
@@ -67,6 +109,13 @@ fn read(request: &Request, answer: ureq::http::Response<Body>) -> Result<Respons
     Ok(Response { status, headers, body: body.map_err(|e| failed(request, &e))? })
 }
 
+/// Whether a server says that it was spoken to in the clear and speaks TLS. A conversation begins with a question
+/// that carries no secret, and it is that one which finds it out.
+fn wants_tls(request: &Request, answer: &Response) -> bool {
+    let told = || String::from_utf8_lossy(&answer.body).contains("HTTPS");
+    !request.tls && answer.status == 400 && request.path == "/v2/" && told()
+}
+
 /// Sends a request whose body is in memory.
 pub fn send(store: &Store, request: &Request) -> Result<Response, Fault> {
     let sent = if request.body.is_empty() && matches!(request.method.as_str(), "GET" | "HEAD" | "DELETE") {
@@ -75,7 +124,14 @@ pub fn send(store: &Store, request: &Request) -> Result<Response, Fault> {
         exchange(request, request.body.as_slice())
     };
     match sent {
-        Ok(answer) => read(request, answer),
+        Ok(answer) => {
+            let answer = read(request, answer)?;
+            if wants_tls(request, &answer) && !line(&request.host).secured {
+                secure(&request.host);
+                return send(store, request);
+            }
+            Ok(answer)
+        }
         Err(fault) => carried::stand_in(store, request).ok_or(fault),
     }
 }

@@ -1,0 +1,95 @@
+//! Registries over TLS: a real one, on the loopback of a private network namespace. Skipped by name where this user
+//! has no right to that or the registry's program is missing.
+//!
+//! The keys in `registry/` belong to nobody: an authority, whose own key was thrown away, and a server.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+const CUTAWAY: &str = env!("CARGO_BIN_EXE_cutaway");
+
+/// A folder of one test, gone with it.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn skip(name: &str, why: &str) {
+    eprintln!("skipped {name}: {why}");
+    if let Some(file) = std::env::var_os("CUTAWAY_SKIPPED")
+        && let Ok(mut file) = std::fs::File::options().append(true).open(file)
+    {
+        let _ = writeln!(file, "{name}: {why}");
+    }
+}
+
+/// What the shell in the namespaces does. `/etc` is a layer of the test's own.
+const SCRIPT: &str = r#"
+mkdir etc work
+mount -t overlay overlay -o lowerdir=/etc,upperdir=$PWD/etc,workdir=$PWD/work /etc
+ip link set lo up; ip addr add 10.9.9.9/32 dev lo
+docker-registry serve config.yml > log 2>&1 &
+server=$!
+trap 'kill $server; wait $server' EXIT
+for i in $(seq 100); do grep -q 'listening on' log && break; sleep 0.1; done
+push() { "$CUTAWAY" tag cutaway/base "$1"; "$CUTAWAY" push -q "$1" 2>&1; echo "$?"; }
+"$CUTAWAY" pull -q cutaway/base
+push localhost:5443/me/base:1
+"$CUTAWAY" rmi -f localhost:5443/me/base:1 > rmi
+"$CUTAWAY" pull -q localhost:5443/me/base:1
+push 10.9.9.9:5443/me/base:1
+mkdir -p /etc/docker/certs.d/10.9.9.9:5443
+cp authority.crt /etc/docker/certs.d/10.9.9.9:5443/ca.crt
+push 10.9.9.9:5443/me/base:1
+"#;
+
+#[test]
+fn registries_speak_tls() {
+    let name = "registries_speak_tls";
+    let root = std::fs::read_to_string("/proc/self/status").is_ok_and(|s| s.contains("\nUid:\t0\t"));
+    if !root {
+        return skip(name, "this user is not root");
+    }
+    if !["/usr/bin/docker-registry", "/bin/docker-registry"].iter().any(|p| Path::new(p).is_file()) {
+        return skip(name, "docker-registry is not installed");
+    }
+    let folder = Folder(std::env::temp_dir().join(format!("cutaway-registry-{}", std::process::id())));
+    let at = |file: &str| folder.0.join(file);
+    std::fs::create_dir_all(&folder.0).expect("a folder");
+    for (file, text) in [
+        ("authority.crt", include_str!("registry/authority.crt")),
+        ("server.crt", include_str!("registry/server.crt")),
+        ("server.key", include_str!("registry/server.key")),
+        ("script.sh", SCRIPT),
+    ] {
+        std::fs::write(at(file), text).expect("a file");
+    }
+    let config = format!(
+        "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {}}}}}\n\
+         http: {{addr: ':5443', tls: {{certificate: {}, key: {}}}}}\n",
+        at("data").display(),
+        at("server.crt").display(),
+        at("server.key").display()
+    );
+    std::fs::write(at("config.yml"), config).expect("a file");
+    let output = Command::new("unshare")
+        .args(["--net", "--mount", "sh", "script.sh"])
+        .current_dir(&folder.0)
+        .env("CUTAWAY", CUTAWAY)
+        .env("CUTAWAY_ROOT", at("store"))
+        .env("DOCKER_CONFIG", at("client"))
+        .stdin(Stdio::null())
+        .output()
+        .expect("unshare runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<&str> = text.lines().collect();
+    let [_, loopback, pushed, pulled, stranger, refused, known, trusted, ..] = &lines[..] else { panic!("{text}") };
+    assert_eq!((*loopback, *pushed), ("localhost:5443/me/base:1", "0"), "the loopback's is not checked: {text}");
+    assert_eq!(*pulled, "localhost:5443/me/base:1", "{text}");
+    assert!(stranger.contains("certificate") && *refused == "1", "nobody vouches for it: {text}");
+    assert_eq!((*known, *trusted), ("10.9.9.9:5443/me/base:1", "0"), "its authority is kept: {text}");
+}
