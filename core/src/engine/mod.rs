@@ -92,12 +92,27 @@ pub fn further_groups<W: World>() -> Vec<Group<W>> {
     ]
 }
 
+/// Every command.
+pub fn all_groups<W: World>() -> Vec<Group<W>> {
+    let mut groups = first_groups();
+    groups.extend(further_groups());
+    groups
+}
+
+/// Runs a command by the group that has it; `None` if none of these has.
+pub async fn route<W: World>(ctx: &Ctx<W>, call: &Invocation, groups: &[Group<W>]) -> Option<Result<i32>> {
+    for group in groups {
+        if let Some(result) = group(ctx, call).await {
+            return Some(result);
+        }
+    }
+    None
+}
+
 /// Runs a parsed command to its end: prints what it prints, errors included, and gives its exit status.
 pub async fn execute<W: World>(ctx: &Ctx<W>, call: &Invocation) -> i32 {
     container::reclaim(ctx).await;
-    let mut groups = first_groups();
-    groups.extend(further_groups());
-    match attempt(ctx, call, &groups).await {
+    match attempt(ctx, call, &all_groups()).await {
         Some(status) => status,
         None => unknown(ctx, call).await,
     }
@@ -105,12 +120,8 @@ pub async fn execute<W: World>(ctx: &Ctx<W>, call: &Invocation) -> i32 {
 
 /// As [`execute`], with some groups only; `None` if the command is of none of them.
 pub async fn attempt<W: World>(ctx: &Ctx<W>, call: &Invocation, groups: &[Group<W>]) -> Option<i32> {
-    for group in groups {
-        if let Some(result) = group(ctx, call).await {
-            return Some(conclude(ctx, call, result).await);
-        }
-    }
-    None
+    let result = route(ctx, call, groups).await?;
+    Some(conclude(ctx, call, result).await)
 }
 
 /// What is said about a command that no group has.

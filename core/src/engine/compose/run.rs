@@ -9,7 +9,7 @@ use crate::cli::Args;
 use crate::compose::split_words;
 use crate::engine::container::{self as engine, Removal, find_by_id};
 use crate::engine::image::{self, PullPolicy};
-use crate::engine::{Ctx, Error, Result, build, volume};
+use crate::engine::{Ctx, Error, Result, all_groups, route};
 use crate::view::units::rfc3339_nanos;
 use crate::world::{Stream, World};
 use serde_json::{Map, Value, json};
@@ -43,22 +43,7 @@ async fn captured<W: World>(app: &App<'_, W>, words: &[&str], input: Vec<u8>) ->
 async fn dispatch<W: World>(ctx: &Ctx<W>, words: &[&str]) -> Result<i32> {
     let words: Vec<String> = words.iter().map(|w| (*w).to_string()).collect();
     let call = crate::cli::parse(&words).map_err(|usage| Error::Client(usage.text))?;
-    if let Some(result) = Box::pin(engine::dispatch(ctx, &call)).await {
-        return result;
-    }
-    if let Some(result) = Box::pin(engine::dispatch_further(ctx, &call)).await {
-        return result;
-    }
-    if let Some(result) = Box::pin(image::dispatch(ctx, &call)).await {
-        return result;
-    }
-    if let Some(result) = Box::pin(image::dispatch_further(ctx, &call)).await {
-        return result;
-    }
-    if let Some(result) = Box::pin(volume::dispatch(ctx, &call)).await {
-        return result;
-    }
-    match Box::pin(build::dispatch(ctx, &call)).await {
+    match Box::pin(route(ctx, &call, &all_groups())).await {
         Some(result) => result,
         None => Err(Error::Client(format!("{} is not supported here", words.join(" ")))),
     }
@@ -300,14 +285,12 @@ pub(super) async fn events<W: World>(app: &App<'_, W>, args: &Args) -> Result<i3
     for name in ["since", "until"] {
         words.extend(args.value(name).filter(|v| !v.is_empty()).map(|v| format!("--{name}={v}")));
     }
-    let call = crate::cli::parse(&words).map_err(|usage| Error::Client(usage.text))?;
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let (services, as_json) = (args.positionals.clone(), args.flag("json"));
     let reworded = Printed::Reworded(Box::new(move |line| event_line(line, &services, as_json)));
     let client = Rc::new(Quiet { inner: app.ctx.client.clone(), input: RefCell::default(), printed: reworded });
     let ctx = Ctx { watched: app.ctx.watched.clone(), client };
-    Box::pin(crate::engine::system::dispatch_further(&ctx, &call))
-        .await
-        .unwrap_or_else(|| Err(Error::Client("compose events is not supported".into())))
+    Box::pin(dispatch(&ctx, &words)).await
 }
 
 /// An event of the engine in Compose's form; nothing where it is not one of these services.
