@@ -4,8 +4,9 @@
 //! What it needs is had by `cargo xtask test`: `qemu-system-x86_64`, a static busybox, and the unpacked package
 //! of the kernel, named by `CUTAWAY_KERNEL`. Where one is missing the test is skipped by name.
 
+use cutaway_tests::program;
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -16,17 +17,7 @@ const MODULES: [&str; 5] = ["overlay", "veth", "bridge", "brd", "bfq"];
 const PATIENCE: Duration = Duration::from_secs(300);
 
 fn skip(why: &str) {
-    let line = format!("control groups of version 2 in a virtual machine: {why}");
-    eprintln!("skipped {line}");
-    if let Some(file) = std::env::var_os("CUTAWAY_SKIPPED") {
-        let file = std::fs::OpenOptions::new().append(true).create(true).open(file);
-        writeln!(file.expect("the list of skipped tests"), "{line}").expect("the list of skipped tests");
-    }
-}
-
-fn program(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+    cutaway_tests::skip("control groups of version 2 in a virtual machine", why);
 }
 
 /// An archive as the kernel takes its first file system. Source: initramfs buffer format, "newc".

@@ -6,6 +6,7 @@ use cutaway_core::layer::{Entry, EntryKind, TarWriter};
 use cutaway_core::name::{ChainId, Digest};
 use cutaway_core::world::acts::*;
 use cutaway_core::world::{Act, ChangeKind, Console, Exit, Fault, Performs, Queries, Stream};
+use cutaway_tests::{is_root, skip};
 use cutaway_userland::Errno;
 use std::future::Future;
 use std::path::PathBuf;
@@ -30,10 +31,9 @@ impl Drop for Machine {
 /// Runs a test on a machine with one image layer made of the host's static busybox.
 fn on_machine<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Rc<Machine>) -> F) {
     let busybox = std::fs::read("/bin/busybox");
-    let root_user = std::fs::read_to_string("/proc/self/status").is_ok_and(|s| s.contains("\nUid:\t0\t"));
-    let Ok(busybox) = busybox else { return eprintln!("skipped {name}: there is no /bin/busybox") };
-    if !root_user {
-        return eprintln!("skipped {name}: this user is not root");
+    let Ok(busybox) = busybox else { return skip(name, "there is no /bin/busybox") };
+    if !is_root() {
+        return skip(name, "this user is not root");
     }
     let root = std::env::temp_dir().join(format!("cutaway-test-{name}-{}", std::process::id()));
     let places = Places { root: root.clone(), runtime: root.join("run"), rootless: false, uid: 0 };

@@ -3,6 +3,9 @@
 //! `--step` holds each act back until Enter is pressed, so a test that presses it n times and kills what waits
 //! has killed the engine exactly there.
 
+mod engine;
+
+use engine::Engine;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use std::io::{Read, Write};
@@ -10,43 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// A store of its own, gone with the test.
-struct Engine {
-    root: PathBuf,
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.root);
-    }
-}
-
 impl Engine {
-    /// One with an image in it; `None` where containers can't be run.
-    fn ready(name: &str) -> Option<Engine> {
-        let root_user = std::fs::read_to_string("/proc/self/status").is_ok_and(|s| s.contains("\nUid:\t0\t"));
-        if !root_user {
-            eprintln!("skipped {name}: this user is not root");
-            return None;
-        }
-        let root = std::env::temp_dir().join(format!("cutaway-{name}-{}", std::process::id()));
-        let engine = Engine { root };
-        let pulled = engine.command(&["pull", "-q", "cutaway/base"]).stdout(Stdio::null()).status();
-        assert!(pulled.is_ok_and(|s| s.success()), "the carried image can't be pulled");
-        Some(engine)
-    }
-
-    fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cutaway"));
-        command.env("CUTAWAY_ROOT", &self.root).args(words);
-        command
-    }
-
-    fn output(&self, words: &[&str]) -> String {
-        let output = self.command(words).output().expect("cutaway runs");
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
-    }
-
     /// Starts a command, lets `steps` acts happen and kills all of it before the next; false where it ended before.
     fn killed_before(&self, steps: usize, words: &[&str]) -> bool {
         // A session of its own: no terminal to ask, and one group to kill.
@@ -74,7 +41,7 @@ impl Engine {
     /// Whether there is no container, for the first command that finds the killed process gone: dying takes a moment.
     fn lists_nothing(&self) -> bool {
         (0..50).any(|_| {
-            let listed = self.output(&["ps", "-aq"]);
+            let listed = self.said(&["ps", "-aq"]);
             if !listed.is_empty() {
                 std::thread::sleep(Duration::from_millis(20));
             }
@@ -177,7 +144,7 @@ fn a_kill_at_any_step_leaves_nothing() {
         let gone = (0..100).any(|_| {
             left().is_empty() || {
                 std::thread::sleep(Duration::from_millis(20));
-                engine.output(&["ps", "-aq"]);
+                engine.said(&["ps", "-aq"]);
                 false
             }
         });
@@ -191,7 +158,7 @@ fn a_kill_at_any_step_leaves_nothing() {
 #[test]
 fn a_container_that_is_kept_can_be_started_after_a_kill() {
     let Some(engine) = Engine::ready("crash-kept") else { return };
-    engine.output(&["create", "--name", "kept", "--network", "none", "cutaway/base", "echo", "hello"]);
+    engine.said(&["create", "--name", "kept", "--network", "none", "cutaway/base", "echo", "hello"]);
     for steps in (0..60).step_by(9) {
         let ended = !engine.killed_before(steps, &["start", "-a", "kept"]);
         assert!(engine.quiet(), "killed before step {steps}: a process or a mount goes on");
@@ -201,19 +168,19 @@ fn a_container_that_is_kept_can_be_started_after_a_kill() {
             groups.chain(names(&engine.root.join("run/unfinished"))).collect::<Vec<String>>()
         };
         let gone = (0..100).any(|_| {
-            assert!(engine.output(&["ps", "-aq", "--no-trunc"]).len() > 60, "killed before step {steps}");
+            assert!(engine.said(&["ps", "-aq", "--no-trunc"]).len() > 60, "killed before step {steps}");
             left().is_empty() || {
                 std::thread::sleep(Duration::from_millis(20));
                 false
             }
         });
         assert!(gone, "killed before step {steps}: {:?}", left());
-        assert_eq!(engine.output(&["start", "-a", "kept"]), "hello\n", "killed before step {steps}");
+        assert_eq!(engine.said(&["start", "-a", "kept"]), "hello\n", "killed before step {steps}");
         if ended {
             break;
         }
     }
-    engine.output(&["rm", "-f", "kept"]);
+    engine.said(&["rm", "-f", "kept"]);
     assert!(engine.left().is_empty(), "{:?}", engine.left());
 }
 
@@ -253,16 +220,16 @@ fn a_kill_while_connecting_leaves_no_cable_no_address_and_no_rule() {
         steps += 1;
     }
     assert!(seen > 20, "of {steps} kills, {seen} left something to be taken back");
-    let listed = engine.output(&["run", "--rm", "cutaway/base", "ip", "-4", "-o", "addr", "show", "eth0"]);
+    let listed = engine.said(&["run", "--rm", "cutaway/base", "ip", "-4", "-o", "addr", "show", "eth0"]);
     assert!(listed.contains("172.17.0.2/16"), "{listed}");
     // The same for a container that runs and is put into one more network.
-    engine.output(&["network", "create", "more"]);
-    engine.output(&["run", "-d", "--name", "kept", "cutaway/base", "sleep", "60"]);
+    engine.said(&["network", "create", "more"]);
+    engine.said(&["run", "-d", "--name", "kept", "cutaway/base", "sleep", "60"]);
     for steps in 0..6 {
         if !engine.killed_before(steps, &["network", "connect", "more", "kept"]) {
             break;
         }
-        let settled = |_| engine.output(&["ps", "-q"]).len() > 11 && connections(&engine).len() == 2;
+        let settled = |_| engine.said(&["ps", "-q"]).len() > 11 && connections(&engine).len() == 2;
         let _ = (0..50).any(|n| {
             settled(n) || {
                 std::thread::sleep(Duration::from_millis(20));
@@ -271,8 +238,8 @@ fn a_kill_while_connecting_leaves_no_cable_no_address_and_no_rule() {
         });
         let left = connections(&engine);
         assert_eq!(left.len(), 2, "killed before step {steps}: one cable and one lease are kept: {left:?}");
-        assert!(engine.output(&["network", "inspect", "more", "-f", "{{len .Containers}}"]).starts_with('0'));
+        assert!(engine.said(&["network", "inspect", "more", "-f", "{{len .Containers}}"]).starts_with('0'));
     }
-    engine.output(&["rm", "-f", "kept"]);
+    engine.said(&["rm", "-f", "kept"]);
     assert!(connections(&engine).is_empty());
 }

@@ -81,7 +81,9 @@ fn fetched(server: &Server, address: &str) -> Result<Vec<(String, String)>, Faul
 
 #[test]
 fn commits_are_checked_out() {
-    let Some(server) = serve() else { return eprintln!("skipped: there is no git daemon") };
+    let Some(server) = serve() else {
+        return cutaway_tests::skip("repositories as build contexts", "there is no git daemon");
+    };
     let commit = git(&server.root.join("served/r.git"), &["rev-parse", "v1"]);
     let pair = |name: &str, text: &str| (name.to_string(), text.to_string());
     let first = vec![pair("f", "one"), pair("out", ""), pair("sub/g", "two")];

@@ -1,6 +1,7 @@
 //! Networks on the real kernel, as a person uses them: scripts in a network namespace of their own, with another one
 //! behind a cable as the outside. Skipped where this user has no right to them.
 
+use cutaway_tests::{is_root, skip};
 use std::process::Command;
 
 /// The outside is `out`, at 10.9.0.2 and fd09::2; the host is at 10.9.0.1 and fd09::1. `serve` starts a web server that
@@ -22,10 +23,9 @@ outside() { ip netns exec out curl -sg -m 3 "$1" || echo none; }
 
 /// What a script prints, both streams together.
 fn script(name: &str, text: &str) -> Option<String> {
-    let root_user = std::fs::read_to_string("/proc/self/status").is_ok_and(|s| s.contains("\nUid:\t0\t"));
     let tools = ["nft", "ip", "curl", "tc"].iter().all(|t| Command::new(t).arg("-V").output().is_ok());
-    if !root_user || !tools {
-        eprintln!("skipped {name}: root, nft, ip, tc and curl are needed");
+    if !is_root() || !tools {
+        skip(name, "root, nft, ip, tc and curl are needed");
         return None;
     }
     let root = std::env::temp_dir().join(format!("cutaway-{name}-{}", std::process::id()));

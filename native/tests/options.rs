@@ -1,38 +1,10 @@
 //! Options of `run` that the kernel has to carry out, each seen from inside the container.
 
-use std::path::PathBuf;
-use std::process::Command;
+mod engine;
 
-struct Engine {
-    root: PathBuf,
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.root);
-    }
-}
+use engine::Engine;
 
 impl Engine {
-    /// One with an image in it; `None` where this user can't do what the options ask for.
-    fn ready(name: &str) -> Option<Engine> {
-        let root_user = std::fs::read_to_string("/proc/self/status").is_ok_and(|s| s.contains("\nUid:\t0\t"));
-        if !root_user {
-            eprintln!("skipped {name}: this user is not root");
-            return None;
-        }
-        let engine = Engine { root: std::env::temp_dir().join(format!("cutaway-{name}-{}", std::process::id())) };
-        assert_eq!(engine.said(&["pull", "-q", "cutaway/base"]), "docker.io/cutaway/base:latest\n");
-        Some(engine)
-    }
-
-    /// Everything that a command prints.
-    fn said(&self, words: &[&str]) -> String {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cutaway"));
-        let output = command.env("CUTAWAY_ROOT", &self.root).args(words).output().expect("cutaway runs");
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
-    }
-
     /// What a script in a container prints.
     fn inside(&self, options: &str, script: &str) -> String {
         let mut words = vec!["run", "--rm", "--network", "none"];

@@ -3,8 +3,8 @@
 //!
 //! The keys in `registry/` belong to nobody: an authority, whose own key was thrown away, and a server.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use cutaway_tests::{is_root, program, skip};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 const CUTAWAY: &str = env!("CARGO_BIN_EXE_cutaway");
@@ -15,15 +15,6 @@ struct Folder(PathBuf);
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn skip(name: &str, why: &str) {
-    eprintln!("skipped {name}: {why}");
-    if let Some(file) = std::env::var_os("CUTAWAY_SKIPPED")
-        && let Ok(mut file) = std::fs::File::options().append(true).open(file)
-    {
-        let _ = writeln!(file, "{name}: {why}");
     }
 }
 
@@ -50,11 +41,10 @@ push 10.9.9.9:5443/me/base:1
 #[test]
 fn registries_speak_tls() {
     let name = "registries_speak_tls";
-    let root = std::fs::read_to_string("/proc/self/status").is_ok_and(|s| s.contains("\nUid:\t0\t"));
-    if !root {
+    if !is_root() {
         return skip(name, "this user is not root");
     }
-    if !["/usr/bin/docker-registry", "/bin/docker-registry"].iter().any(|p| Path::new(p).is_file()) {
+    if program("docker-registry").is_none() {
         return skip(name, "docker-registry is not installed");
     }
     let folder = Folder(std::env::temp_dir().join(format!("cutaway-registry-{}", std::process::id())));

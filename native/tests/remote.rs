@@ -1,8 +1,8 @@
 //! Contexts natively, and the engine of another machine over ssh: a real server on the loopback of a private
 //! network namespace. Skipped by name where this user has no right to that or a program is missing.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use cutaway_tests::{program, skip};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 const CUTAWAY: &str = env!("CARGO_BIN_EXE_cutaway");
@@ -22,19 +22,6 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
-}
-
-fn skip(name: &str, why: &str) {
-    eprintln!("skipped {name}: {why}");
-    if let Some(file) = std::env::var_os("CUTAWAY_SKIPPED")
-        && let Ok(mut file) = std::fs::File::options().append(true).open(file)
-    {
-        let _ = writeln!(file, "{name}: {why}");
-    }
-}
-
-fn find(program: &str) -> Option<PathBuf> {
-    ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].iter().map(|f| Path::new(f).join(program)).find(|p| p.is_file())
 }
 
 fn cutaway(folder: &Folder, words: &[&str]) -> Command {
@@ -116,9 +103,9 @@ kill $server
 #[test]
 fn a_remote_engine_over_ssh() {
     let name = "a_remote_engine_over_ssh";
-    for program in ["ssh", "ssh-keygen", "dropbear", "dropbearkey", "unshare", "ip", "script"] {
-        if find(program).is_none() {
-            return skip(name, &format!("{program} is not installed"));
+    for needed in ["ssh", "ssh-keygen", "dropbear", "dropbearkey", "unshare", "ip", "script"] {
+        if program(needed).is_none() {
+            return skip(name, &format!("{needed} is not installed"));
         }
     }
     let namespaces = Command::new("unshare").args(["-n", "-m", "mount", "-t", "tmpfs", "none", "/mnt"]).output();
