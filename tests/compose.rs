@@ -129,6 +129,52 @@ fn only_what_changed_is_made_anew() {
 }
 
 #[test]
+fn a_changed_network_or_volume_is_made_anew() {
+    let (out, _) = script(
+        "mkdir t && cd t && cat > compose.yaml <<'X'
+services:
+  a: {image: busybox, command: sleep 99, networks: [n], volumes: ['v:/v']}
+  b: {image: busybox, command: sleep 99, networks: [n, o]}
+networks: {n: {labels: {k: one}}, o: }
+volumes: {v: {labels: {k: one}}}
+X
+         docker compose up -d --quiet-pull 2>/dev/null; docker compose exec -T a touch /v/kept
+         sed -i '/^networks/s/one/two/' compose.yaml; echo network; docker compose up -d 2>&1; docker compose exec -T b ping -c1 a | head -1
+         sed -i '/^volumes/s/one/two/' compose.yaml; echo refused; echo n | docker compose up -d 2>&1; docker compose exec -T a ls /v
+         echo agreed; docker compose up -d -y 2>&1; docker compose exec -T a ls /v; docker volume inspect t_v -f '{{index .Labels \"k\"}}'
+         docker network disconnect t_o t-b-1; echo lacking; docker compose up -d 2>&1
+         echo gone; docker compose rm -f 2>&1; docker compose stop b 2>/dev/null; echo y | docker compose rm 2>&1
+         docker compose down a 2>&1; docker network ls -q -f name=t_ | wc -l; docker compose down 2>&1",
+    );
+    let steps = [
+        "network\n",
+        " Container t-a-1  Stopped",
+        " Network t_n  Removed\n Network t_n  Creating\n Network t_n  Created\n",
+        " Container t-a-1  Started",
+        "PING a (",
+        "refused\nVolume \"t_v\" exists but doesn't match configuration in compose file. Recreate (data will be lost)?",
+        " Container t-a-1  Running",
+        "kept\n",
+        "agreed\n",
+        " Container t-a-1  Removed",
+        " Volume t_v  Created",
+        " Container t-a-1  Started",
+        "two\nlacking\n",
+        " Container t-b-1  Recreated",
+        "gone\nNo stopped containers\nGoing to remove t-b-1",
+        " Container t-b-1  Removed\n",
+        " Container t-a-1  Removed\n Network t_n  Removing\n Network t_n  Removed\n1\n",
+        " Network t_o  Removed\n",
+    ];
+    let mut rest = out.as_str();
+    for step in steps {
+        let at = rest.find(step).unwrap_or_else(|| panic!("{step:?} is missing, or too early, in\n{out}"));
+        rest = &rest[at + step.len()..];
+    }
+    assert!(!out.contains("t-b-1  Recreate\n Container t-b-1  Recreated\n Container t-b-1  Recreate\n"), "{out}");
+}
+
+#[test]
 fn attached_until_a_signal() {
     let (out, _) = script(
         "mkdir t && cd t

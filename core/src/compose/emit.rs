@@ -35,6 +35,18 @@ pub fn hash(service: &Map<String, Value>) -> String {
     Digest::of(value.to_string().as_bytes()).hex()
 }
 
+/// What decides whether a network or a volume is still as the file wants it.
+pub fn part_hash(kind: &str, item: &Value) -> String {
+    let mut item = item.clone();
+    if kind == "volume"
+        && let Value::Object(map) = &mut item
+    {
+        map.entry("driver").or_insert("local".into());
+    }
+    item.sort_all_objects();
+    Digest::of(item.to_string().as_bytes()).hex()
+}
+
 /// The project as one value, its parts in Compose's order.
 fn model(project: &Project) -> Map<String, Value> {
     let mut top = Map::new();

@@ -379,7 +379,7 @@ fn check_parts(project: &Project) -> Result<(), String> {
 }
 
 /// Leaves out what no service uses.
-fn prune(project: &mut Project) {
+pub(super) fn prune(project: &mut Project) {
     let mut used: [BTreeSet<String>; 4] = Default::default();
     for service in project.services.values() {
         used[0]

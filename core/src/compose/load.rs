@@ -104,6 +104,7 @@ pub fn load(request: &Request) -> Result<Project, LoadError> {
         name: name.clone(),
         directory: request.directory.clone(),
         files: request.files.clone(),
+        all_resources: request.all_resources,
         warnings,
         variables: asked,
         environment,

@@ -20,7 +20,7 @@ mod validate;
 mod words;
 
 pub use dotenv::parse_env_file;
-pub use emit::{hash, json, yaml};
+pub use emit::{hash, json, part_hash, yaml};
 pub use load::{Contents, LoadError, Request, load, project_name};
 pub use normal::duration;
 pub use order::{dependencies, order};
@@ -38,6 +38,8 @@ pub struct Project {
     pub directory: String,
     /// The files it was read from, absolute, in order.
     pub files: Vec<String>,
+    /// Whether what no service uses stays.
+    pub all_resources: bool,
     /// The services of active profiles, by name.
     pub services: BTreeMap<String, Map<String, Value>>,
     /// Those whose profiles are not active.
@@ -64,6 +66,24 @@ impl Project {
         names.sort();
         names.dedup();
         names
+    }
+}
+
+/// Leaves only these services, those that they depend on, and what all of them use.
+pub fn select(project: &mut Project, names: &[String]) {
+    let mut kept: Vec<String> = names.to_vec();
+    let mut at = 0;
+    while at < kept.len() {
+        let more: Vec<String> = dependencies(project, &kept[at]).keys().map(|n| (*n).to_string()).collect();
+        kept.extend(more.into_iter().filter(|n| !kept.contains(n)).collect::<Vec<_>>());
+        at += 1;
+    }
+    for (name, service) in std::mem::take(&mut project.services) {
+        let place = if kept.contains(&name) { &mut project.services } else { &mut project.disabled };
+        place.insert(name, service);
+    }
+    if !project.all_resources {
+        finish::prune(project);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::open::Settings;
 use super::progress::Board;
 use crate::compose::Project;
-use crate::container::ContainerRecord;
+use crate::container::{ContainerRecord, Status};
 use crate::engine::container::heal_all;
 use crate::engine::{Ctx, Error, Result};
 use crate::world::World;
@@ -84,7 +84,10 @@ impl<W: World> App<'_, W> {
     pub async fn orphans(&self) -> Result<Vec<Member>> {
         let mut members = self.everyone().await?;
         let known = |s: &String| self.project.services.contains_key(s) || self.project.disabled.contains_key(s);
-        members.retain(|m| !self.all && !m.one_off && !known(&m.service));
+        members.retain(|m| match m.one_off {
+            true => matches!(m.record.state.status, Status::Exited | Status::Dead),
+            false => !self.all && !known(&m.service),
+        });
         Ok(members)
     }
 

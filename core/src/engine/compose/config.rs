@@ -24,7 +24,7 @@ pub(super) async fn config<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<
         }
     }
     if !args.positionals.is_empty() {
-        select(&mut project, &args.positionals);
+        compose::select(&mut project, &args.positionals);
     }
     if args.flag("resolve-image-digests") || args.flag("lock-image-digests") {
         Box::pin(pin_images(ctx, &mut project)).await?;
@@ -39,18 +39,6 @@ pub(super) async fn config<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<
         None => ctx.print(shown).await,
     }
     Ok(0)
-}
-
-/// Only these services, and those that they depend on.
-fn select(project: &mut Project, names: &[String]) {
-    let mut kept: Vec<String> = names.to_vec();
-    let mut at = 0;
-    while at < kept.len() {
-        let more: Vec<String> = compose::dependencies(project, &kept[at]).keys().map(|n| (*n).to_string()).collect();
-        kept.extend(more.into_iter().filter(|n| !kept.contains(n)).collect::<Vec<_>>());
-        at += 1;
-    }
-    project.services.retain(|name, _| kept.contains(name));
 }
 
 fn shown(project: &Project, args: &Args) -> Result<String> {

@@ -1,18 +1,19 @@
 //! From what there is to what the files want: the containers of each service, kept, made anew, or started.
 
 use super::App;
-use super::app::Member;
+use super::app::{LABEL, Member};
 use super::create::Changes;
 use super::logs::Prefixes;
+use super::run::docker;
 use crate::cli::Args;
 use crate::compose::{self, text};
-use crate::container::{MountKind, Status};
+use crate::container::{ContainerRecord, MountKind, Status};
 use crate::engine::image::{self, PullPolicy};
-use crate::engine::{Error, Result};
+use crate::engine::{Error, Result, network};
 use crate::image::ImageRecord;
 use crate::world::World;
 use cutaway_userland::sorted::Map as BTreeMap;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::time::Duration;
 
 /// How containers that are there already are treated.
@@ -87,10 +88,9 @@ impl<W: World> App<'_, W> {
                     .await;
                 return Err(Error::Status(1));
             }
+            let members = self.best_first(name, members, plan)?;
             let keep = (wanted as usize).min(members.len());
-            let surplus = &members[keep..];
-            Box::pin(self.stop_all(surplus, plan.timeout)).await?;
-            Box::pin(self.remove_all(surplus, false)).await?;
+            Box::pin(self.take_down(&members[keep..], plan.timeout, false)).await?;
             if wanted == 0 {
                 continue;
             }
@@ -109,13 +109,64 @@ impl<W: World> App<'_, W> {
                 self.progress("Container", &container, "Creating").await;
                 let changes = Changes { name: container.clone(), number, ..Changes::default() };
                 if let Err(error) = Box::pin(self.create(name, image, &changes)).await {
-                    self.progress("Container", &container, "Error response from daemon").await;
+                    self.progress("Container", &container, &error.render("")).await;
                     return Err(error);
                 }
                 self.progress("Container", &container, "Created").await;
             }
         }
         Ok(())
+    }
+
+    /// The containers of a service, those first that stay when there are too many: not the outdated ones, and the
+    /// oldest numbers.
+    fn best_first(&self, service: &str, mut members: Vec<Member>, plan: &Plan) -> Result<Vec<Member>> {
+        let image = self.known_image(&self.image_of(service)?)?;
+        let mut outdated = Vec::new();
+        for member in &members {
+            if self.is_outdated(service, member, image.as_ref(), plan)? {
+                outdated.push(member.record.id.clone());
+            }
+        }
+        members.sort_by_key(|m| (outdated.contains(&m.record.id), m.number));
+        Ok(members)
+    }
+
+    /// Whether a container is not what the files want, or is to be made anew in any case.
+    fn is_outdated(&self, service: &str, member: &Member, image: Option<&ImageRecord>, plan: &Plan) -> Result<bool> {
+        let named = plan.named.is_empty() || plan.named.iter().any(|n| n == service);
+        if plan.never {
+            return Ok(false);
+        }
+        let attributes = self.service(service)?;
+        let record = &member.record;
+        Ok(if named { plan.force } else { plan.force_dependencies }
+            || member.label("config-hash") != compose::hash(attributes)
+            || image.is_some_and(|i| record.image != i.id || member.label("image") != i.id.to_string())
+            || (record.is_running() && self.lacks_network(attributes, record)?)
+            || self.lacks_volume(attributes, record))
+    }
+
+    /// Whether a container is not in one of the networks of its service.
+    fn lacks_network(&self, attributes: &Map<String, Value>, record: &ContainerRecord) -> Result<bool> {
+        for (key, _) in attributes.get("networks").and_then(Value::as_object).into_iter().flatten() {
+            let name = self.project.networks.get(key).and_then(|n| n.get("name")).map_or_else(|| key.clone(), text);
+            let Some(network) = network::lookup(self.ctx, &name)? else { continue };
+            if !record.endpoints.contains_key(&network.name) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether a container has not one of the volumes of its service.
+    fn lacks_volume(&self, attributes: &Map<String, Value>, record: &ContainerRecord) -> bool {
+        let volumes = attributes.get("volumes").and_then(Value::as_array).into_iter().flatten();
+        let named = volumes.filter(|v| v.get("type").is_some_and(|t| t == "volume"));
+        named.filter_map(|v| v.get("source").map(text)).any(|source| {
+            let name = self.project.volumes.get(&source).and_then(|v| v.get("name")).map_or(source, text);
+            !record.mounts.iter().any(|m| m.kind == MountKind::Volume && m.name == name)
+        })
     }
 
     async fn keep_or_renew(
@@ -125,33 +176,54 @@ impl<W: World> App<'_, W> {
         image: Option<&ImageRecord>,
         plan: &Plan,
     ) -> Result<()> {
-        let named = plan.named.is_empty() || plan.named.iter().any(|n| n == service);
-        let force = if named { plan.force } else { plan.force_dependencies };
-        let changed = member.label("config-hash") != compose::hash(self.service(service)?)
-            || image.is_some_and(|i| member.record.image != i.id || member.label("image") != i.id.to_string());
-        if plan.never || !(force || changed) {
-            if member.record.state.status == Status::Running {
-                self.progress("Container", member.name(), "Running").await;
+        if !self.is_outdated(service, member, image, plan)? {
+            match member.record.state.status {
+                Status::Running => self.progress("Container", member.name(), "Running").await,
+                Status::Paused | Status::Dead => {
+                    self.progress("Container", member.name(), "Restart").await;
+                    Box::pin(self.start_one(&member.record.id)).await?;
+                    self.progress("Container", member.name(), "Restarted").await;
+                }
+                _ => {}
             }
             return Ok(());
         }
         let dependents = self.restarted_with(&[service.to_string()]);
         if !dependents.is_empty() {
-            let mut running = self.members(&dependents).await?;
-            running.retain(|m| m.record.is_running());
-            Box::pin(self.stop_all(&running, plan.timeout)).await?;
+            for group in self.last_first(self.members(&dependents).await?)? {
+                Box::pin(self.stop_all(&group, None)).await?;
+            }
         }
         self.progress("Container", member.name(), "Recreate").await;
-        if member.record.is_running() {
-            Box::pin(self.hooks(member, "pre_stop", None)).await?;
+        match Box::pin(self.replace(service, member, image, plan)).await {
+            Ok(()) => self.progress("Container", member.name(), "Recreated").await,
+            Err(error) => {
+                self.progress("Container", member.name(), &error.render("")).await;
+                return Err(error);
+            }
         }
-        Box::pin(self.stop_one(&member.record, plan.timeout)).await?;
-        Box::pin(self.remove_one(&member.record.id, false)).await?;
-        let words = if plan.renew_volumes { Vec::new() } else { self.taken_over(service, member)? };
+        Ok(())
+    }
+
+    /// Makes the new container beside the old one, which stays where that fails, and lets it take the old one's place.
+    async fn replace(&self, service: &str, member: &Member, image: Option<&ImageRecord>, plan: &Plan) -> Result<()> {
+        let mut words = if plan.renew_volumes { Vec::new() } else { self.taken_over(service, member)? };
         let name = self.name_of(service, member.number);
-        let changes = Changes { name, number: member.number, words, ..Changes::default() };
-        Box::pin(self.create(service, image, &changes)).await?;
-        self.progress("Container", member.name(), "Recreated").await;
+        let own = self.service(service)?.get("container_name").map(text);
+        let replaced = own.unwrap_or_else(|| format!("{service}-{}", member.number));
+        words.push(format!("--label={LABEL}.replace={replaced}"));
+        let dry = self.board.dry;
+        let beside = if dry { name.clone() } else { format!("{}_{name}", &member.record.id[..12]) };
+        if dry {
+            self.remove_one(&member.record.id, false).await?;
+        }
+        let changes = Changes { name: beside, number: member.number, words, ..Changes::default() };
+        let made = Box::pin(self.create(service, image, &changes)).await?;
+        if !dry {
+            Box::pin(self.stop_one(&member.record, plan.timeout)).await?;
+            Box::pin(self.remove_one(&member.record.id, false)).await?;
+            Box::pin(docker(self, &["rename", &made.id, &name], false)).await?;
+        }
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! `docker compose down` and `rm`: what `up` made goes again.
 
 use super::App;
-use super::app::Member;
+use super::app::{LABEL, Member};
 use super::together::together;
 use crate::cli::Args;
 use crate::compose::text;
@@ -9,9 +9,27 @@ use crate::engine::{Error, Result, network, volume};
 use crate::network::NetworkRecord;
 use crate::volume::VolumeRecord;
 use crate::world::World;
+use cutaway_userland::sorted::Map as BTreeMap;
+use serde_json::Value;
 use std::pin::Pin;
 
 impl<W: World> App<'_, W> {
+    /// Whether a service goes when these do: it is one of them, or depends on one.
+    fn ends_with(&self, names: &[String], service: &str) -> bool {
+        let mut needed = vec![service.to_string()];
+        let mut at = 0;
+        while at < needed.len() {
+            if names.contains(&needed[at]) {
+                return true;
+            }
+            let more = crate::compose::dependencies(&self.project, &needed[at]);
+            let more: Vec<String> = more.keys().map(|n| (*n).to_string()).filter(|n| !needed.contains(n)).collect();
+            needed.extend(more);
+            at += 1;
+        }
+        false
+    }
+
     /// Removes stopped containers.
     pub(super) async fn remove_all(&self, members: &[Member], volumes: bool) -> Result<()> {
         for member in members {
@@ -23,7 +41,7 @@ impl<W: World> App<'_, W> {
     }
 
     /// Stops and removes these containers side by side.
-    async fn take_down(&self, members: &[Member], timeout: Option<i64>, volumes: bool) -> Result<()> {
+    pub(super) async fn take_down(&self, members: &[Member], timeout: Option<i64>, volumes: bool) -> Result<()> {
         let work = members.iter().map(|member| {
             Box::pin(async move {
                 let one = std::slice::from_ref(member);
@@ -38,25 +56,23 @@ impl<W: World> App<'_, W> {
 pub(super) async fn down<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
     let (timeout, volumes, some) = (args.number("timeout"), args.flag("volumes"), !args.positionals.is_empty());
     let remove_orphans = args.flag("remove-orphans") || app.settings.is_on(app.ctx, "COMPOSE_REMOVE_ORPHANS");
-    let mut everyone = app.everyone().await?;
     let orphans = app.orphans().await?;
-    everyone.retain(|m| {
+    let mut members = app.everyone().await?;
+    members.retain(|m| {
         let orphan = orphans.iter().any(|o| o.record.id == m.record.id);
-        (!orphan || remove_orphans) && (!some || args.positionals.contains(&m.service))
+        let ends = !some || app.ends_with(&args.positionals, &m.service);
+        if orphan { remove_orphans } else { ends && (remove_orphans || !m.one_off) }
     });
-    let mut acted = !everyone.is_empty();
-    for group in app.last_first(everyone)? {
+    let mut acted = !members.is_empty();
+    for group in app.last_first(members)? {
         Box::pin(app.take_down(&group, timeout, volumes)).await?;
     }
-    if some {
-        return Ok(0);
-    }
     acted |= Box::pin(networks(app)).await?;
-    if volumes {
-        acted |= Box::pin(remove_volumes(app)).await?;
-    }
     if let Some(which) = args.value("rmi").filter(|w| !w.is_empty()) {
         acted |= Box::pin(images(app, which)).await?;
+    }
+    if volumes {
+        acted |= Box::pin(remove_volumes(app)).await?;
     }
     if !acted {
         let text = format!("Warning: No resource found to remove for project {:?}.", app.project.name);
@@ -65,10 +81,29 @@ pub(super) async fn down<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
     Ok(0)
 }
 
+/// Whether a network or a volume is one of the project's: of its files where there are any, else by its label.
+fn is_own<W: World>(
+    app: &App<'_, W>,
+    part: &BTreeMap<String, Value>,
+    kind: &str,
+    name: &str,
+    labels: &BTreeMap<String, String>,
+) -> bool {
+    let label = |key: &str| labels.get(&format!("{LABEL}.{key}"));
+    let labelled = label("project") == Some(&app.project.name);
+    if app.all {
+        return labelled;
+    }
+    // A volume goes by its name alone.
+    let ours = |key: &String| kind == "volume" || (labelled && label(kind) == Some(key));
+    let named = |item: &Value| item.get("external").is_none() && item.get("name").map(text).as_deref() == Some(name);
+    part.iter().any(|(key, item)| ours(key) && named(item))
+}
+
 async fn networks<W: World>(app: &App<'_, W>) -> Result<bool> {
     let mut acted = false;
     for record in app.ctx.world().list::<NetworkRecord>()? {
-        if record.labels.get("com.docker.compose.project") != Some(&app.project.name) {
+        if !is_own(app, &app.project.networks, "network", &record.name, &record.labels) {
             continue;
         }
         acted = true;
@@ -88,7 +123,7 @@ async fn networks<W: World>(app: &App<'_, W>) -> Result<bool> {
 async fn remove_volumes<W: World>(app: &App<'_, W>) -> Result<bool> {
     let mut acted = false;
     for record in app.ctx.world().list::<VolumeRecord>()? {
-        if record.labels.get("com.docker.compose.project") != Some(&app.project.name) {
+        if !is_own(app, &app.project.volumes, "volume", &record.name, &record.labels) {
             continue;
         }
         acted = true;
@@ -138,11 +173,12 @@ async fn images<W: World>(app: &App<'_, W>, which: &str) -> Result<bool> {
 }
 
 pub(super) async fn rm<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
-    let mut members = app.everyone().await?;
-    members.retain(|m| args.positionals.is_empty() || args.positionals.contains(&m.service));
+    let mut members = app.members(&args.positionals).await?;
     if args.flag("stop") {
-        Box::pin(app.stop_all(&members.iter().filter(|m| m.record.is_running()).cloned().collect::<Vec<_>>(), None))
-            .await?;
+        app.board.phase("Stopping");
+        for group in app.last_first(members.clone())? {
+            Box::pin(app.stop_all(&group, None)).await?;
+        }
     } else {
         members.retain(|m| !m.record.is_running());
     }
@@ -151,12 +187,12 @@ pub(super) async fn rm<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
         app.ctx.warn("No stopped containers\n").await;
         return Ok(0);
     }
-    if !args.flag("force") {
-        let names: Vec<&str> = members.iter().map(Member::name).collect();
-        let question = format!("Going to remove {}\nAre you sure?", names.join(", "));
-        if !crate::engine::system::confirm(app.ctx, &question).await {
-            return Ok(0);
-        }
+    let names: Vec<&str> = members.iter().map(Member::name).collect();
+    let told = format!("Going to remove {}", names.join(", "));
+    if args.flag("force") {
+        app.ctx.print(told + "\n").await;
+    } else if !app.confirm(&told).await? {
+        return Ok(0);
     }
     Box::pin(app.remove_all(&members, args.flag("volumes"))).await?;
     Ok(0)

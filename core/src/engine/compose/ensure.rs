@@ -2,7 +2,7 @@
 
 use super::App;
 use crate::cli::Args;
-use crate::compose::text;
+use crate::compose::{self, text};
 use crate::container::spec::parse_duration;
 use crate::engine::image::PullPolicy;
 use crate::engine::network::{self, NetworkSpec, PoolSpec, lookup};
@@ -12,6 +12,9 @@ use crate::world::World;
 use cutaway_userland::sorted::Map as BTreeMap;
 use serde_json::Value;
 
+/// The label that tells by which definition something was made.
+const HASH: &str = "com.docker.compose.config-hash";
+
 fn pairs(value: Option<&Value>) -> BTreeMap<String, String> {
     value.and_then(Value::as_object).into_iter().flatten().map(|(k, v)| (k.clone(), text(v))).collect()
 }
@@ -19,7 +22,7 @@ fn pairs(value: Option<&Value>) -> BTreeMap<String, String> {
 impl<W: World> App<'_, W> {
     fn own_labels(&self, kind: &str, key: &str, item: &Value) -> BTreeMap<String, String> {
         let mut labels = pairs(item.get("labels"));
-        let hash = crate::name::Digest::of(item.to_string().as_bytes()).hex();
+        let hash = compose::part_hash(kind, item);
         for (name, value) in [
             ("config-hash", hash.as_str()),
             ("project", self.project.name.as_str()),
@@ -35,6 +38,7 @@ impl<W: World> App<'_, W> {
     pub(super) async fn ensure_networks(&self) -> Result<()> {
         for (key, item) in &self.project.networks {
             let name = item.get("name").map_or_else(|| key.clone(), text);
+            let mut left = Vec::new();
             if item.get("external").is_some() {
                 if lookup(self.ctx, &name)?.is_none() {
                     return Err(Error::Client(format!("network {name} declared as external, but could not be found")));
@@ -61,7 +65,11 @@ impl<W: World> App<'_, W> {
                         found.labels.get("com.docker.compose.network").cloned().unwrap_or_default()
                     )));
                 }
-                continue;
+                let made_by = found.labels.get(HASH).map_or("", String::as_str);
+                if made_by.is_empty() || made_by == compose::part_hash("network", item) {
+                    continue;
+                }
+                left = Box::pin(self.remove_diverged_network(key, &found)).await?;
             }
             self.progress("Network", &name, "Creating").await;
             let listed = item.get("ipam").and_then(|i| i.get("config")).and_then(Value::as_array);
@@ -91,43 +99,29 @@ impl<W: World> App<'_, W> {
                 network::create(self.ctx, spec)?;
             }
             self.progress("Network", &name, "Created").await;
+            Box::pin(self.reconnect(key, &name, &left)).await?;
         }
         Ok(())
     }
 
     /// Makes the volumes that are missing.
-    pub(super) async fn ensure_volumes(&self) -> Result<()> {
+    pub(super) async fn ensure_volumes(&self, agreed: bool) -> Result<()> {
         for (key, item) in &self.project.volumes {
             let name = item.get("name").map_or_else(|| key.clone(), text);
-            let there = self.ctx.world().get::<VolumeRecord>(&name)?.is_some();
+            let there = self.ctx.world().get::<VolumeRecord>(&name)?;
             if item.get("external").is_some() {
-                if !there {
+                if there.is_none() {
                     return Err(Error::Client(format!("external volume {name:?} not found")));
                 }
                 continue;
             }
-            if there {
-                let label = |kind: &str| {
-                    let record = self.ctx.world().get::<VolumeRecord>(&name).ok().flatten();
-                    record.and_then(|v| v.labels.get(&format!("com.docker.compose.{kind}")).cloned())
-                };
-                match label("project") {
-                    None => {
-                        let text = format!(
-                            "volume {name:?} already exists but was not created by Docker Compose. Use `external: true` to use an existing volume"
-                        );
-                        super::open::warn(self.ctx, &text).await;
-                    }
-                    Some(project) if project != self.project.name => {
-                        let text = format!(
-                            "volume {name:?} already exists but was created for project {project:?} (expected {:?}). Use `external: true` to use an existing volume",
-                            self.project.name
-                        );
-                        super::open::warn(self.ctx, &text).await;
-                    }
-                    Some(_) => {}
+            if let Some(record) = there {
+                self.whose_volume(&record).await;
+                let changed =
+                    record.labels.get(HASH).is_some_and(|made_by| *made_by != compose::part_hash("volume", item));
+                if !changed || !Box::pin(self.remove_diverged_volume(key, &record, agreed)).await? {
+                    continue;
                 }
-                continue;
             }
             self.progress("Volume", &name, "Creating").await;
             let driver = item.get("driver").map(text).unwrap_or_default();
@@ -138,6 +132,18 @@ impl<W: World> App<'_, W> {
             self.progress("Volume", &name, "Created").await;
         }
         Ok(())
+    }
+
+    /// Tells where a volume is not of this project's making.
+    async fn whose_volume(&self, record: &VolumeRecord) {
+        let (name, own) = (&record.name, &self.project.name);
+        let told = match record.labels.get("com.docker.compose.project") {
+            None => "but was not created by Docker Compose".to_string(),
+            Some(project) if project != own => format!("but was created for project {project:?} (expected {own:?})"),
+            Some(_) => return,
+        };
+        let text = format!("volume {name:?} already exists {told}. Use `external: true` to use an existing volume");
+        super::open::warn(self.ctx, &text).await;
     }
 
     /// The images of these services, built or pulled where they are missing or `--build` and `--pull` say so.

@@ -10,6 +10,7 @@ mod build;
 mod config;
 mod converge;
 mod create;
+mod diverged;
 mod down;
 mod ensure;
 mod flags;

@@ -64,11 +64,16 @@ pub(super) async fn open<'a, W: World>(
         app.imagine().await?;
         return Ok(app);
     }
-    let project = Box::pin(read(ctx, call, &named, Depth::FULL)).await?;
-    for name in named.iter().filter(|n| !n.is_empty()) {
+    let mut project = Box::pin(read(ctx, call, &named, Depth::FULL)).await?;
+    let named: Vec<String> = named.into_iter().filter(|n| !n.is_empty()).collect();
+    for name in &named {
         if !project.services.contains_key(name) {
             return Err(Error::Client(format!("no such service: {name}")));
         }
+    }
+    // Others than these do not look beyond the services that are named.
+    if !named.is_empty() && !matches!(call.command, "compose restart" | "compose events") {
+        compose::select(&mut project, &named);
     }
     let app = App { ctx, project, all: false, board, settings, separator, imagined: RefCell::default() };
     app.imagine().await?;

@@ -103,13 +103,13 @@ pub(super) async fn run<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> 
         needed.retain(|n| n != service);
         Box::pin(app.ensure_images(&needed, args)).await?;
         Box::pin(app.ensure_networks()).await?;
-        Box::pin(app.ensure_volumes()).await?;
+        Box::pin(app.ensure_volumes(false)).await?;
         Box::pin(app.converge(&needed, &Plan { never: true, ..Plan::default() })).await?;
         Box::pin(app.start_services(&needed, None, None)).await?;
         Box::pin(app.wait_for_dependencies(service, None)).await?;
     } else {
         Box::pin(app.ensure_networks()).await?;
-        Box::pin(app.ensure_volumes()).await?;
+        Box::pin(app.ensure_volumes(false)).await?;
     }
     Box::pin(app.ensure_images(&[service.to_string()], args)).await?;
     let image = match app.board.dry {

@@ -20,7 +20,7 @@ async fn prepare<W: World>(app: &App<'_, W>, args: &Args, plan: &Plan) -> Result
     }
     Box::pin(app.ensure_images(&services, args)).await?;
     Box::pin(app.ensure_networks()).await?;
-    Box::pin(app.ensure_volumes()).await?;
+    Box::pin(app.ensure_volumes(args.flag("yes"))).await?;
     Box::pin(orphans(app, args)).await?;
     Box::pin(app.converge(&services, plan)).await?;
     Ok(services)
