@@ -38,6 +38,27 @@ cp authority.crt /etc/docker/certs.d/10.9.9.9:5443/ca.crt
 push 10.9.9.9:5443/me/base:1
 "#;
 
+/// Lists of manifests in it, and in one that speaks in the clear.
+const LISTS: &str = r#"
+sed '/^http/d' config.yml > plain.yml; echo "http: {addr: ':5000'}" >> plain.yml
+docker-registry serve plain.yml > plain.log 2>&1 &
+trap 'kill $server $!; wait' EXIT
+for i in $(seq 100); do grep -q 'listening on' plain.log && break; sleep 0.1; done
+exec > out 2>&1
+L=localhost:5443/me/lists:all
+"$CUTAWAY" manifest create $L localhost:5443/me/base:1 && "$CUTAWAY" manifest push -p $L | sed -E 's/[0-9a-f]{64}/ID/g'
+"$CUTAWAY" manifest inspect $L | grep -c '"mediaType"'
+"$CUTAWAY" manifest inspect localhost:5000/me/lists:all
+"$CUTAWAY" manifest inspect --insecure localhost:5000/me/lists:all | grep -c '"mediaType"'
+"$CUTAWAY" manifest inspect 10.9.9.9:5000/me/lists:all
+"$CUTAWAY" manifest push 10.9.9.9:5000/me/lists:all
+"$CUTAWAY" manifest create 10.9.9.9:5443/me/x 10.9.9.9:5443/me/base:1
+rm -r /etc/docker/certs.d/10.9.9.9:5443
+"$CUTAWAY" manifest inspect 10.9.9.9:5443/me/base:1
+"$CUTAWAY" manifest inspect --insecure 10.9.9.9:5443/me/base:1 | grep -c '"mediaType"'
+"$CUTAWAY" manifest push 10.9.9.9:5443/me/x
+"#;
+
 #[test]
 fn registries_speak_tls() {
     let name = "registries_speak_tls";
@@ -54,7 +75,7 @@ fn registries_speak_tls() {
         ("authority.crt", include_str!("registry/authority.crt")),
         ("server.crt", include_str!("registry/server.crt")),
         ("server.key", include_str!("registry/server.key")),
-        ("script.sh", SCRIPT),
+        ("script.sh", &format!("{SCRIPT}{LISTS}")),
     ] {
         std::fs::write(at(file), text).expect("a file");
     }
@@ -82,4 +103,17 @@ fn registries_speak_tls() {
     assert_eq!(*pulled, "localhost:5443/me/base:1", "{text}");
     assert!(stranger.contains("certificate") && *refused == "1", "nobody vouches for it: {text}");
     assert_eq!((*known, *trusted), ("10.9.9.9:5443/me/base:1", "0"), "its authority is kept: {text}");
+    let lists = std::fs::read_to_string(at("out")).expect("what was said of lists");
+    let stranger = "failed to configure transport: error pinging v2 registry: Get \"https://10.9.9.9:5443/v2/\": tls: failed to \
+        verify certificate: x509: certificate signed by unknown authority";
+    assert_eq!(
+        lists,
+        format!(
+            "Created manifest list localhost:5443/me/lists:all\n\
+             Pushed ref localhost:5443/me/lists@sha256:ID with digest: sha256:ID\nsha256:ID\n2\n\
+             no such manifest: localhost:5000/me/lists:all\n2\nno such manifest: 10.9.9.9:5000/me/lists:all\n\
+             No such manifest: 10.9.9.9:5000/me/lists:all\nCreated manifest list 10.9.9.9:5443/me/x:latest\n\
+             {stranger}\n3\n{stranger}\n"
+        )
+    );
 }

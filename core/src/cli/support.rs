@@ -37,7 +37,6 @@ pub(super) fn refusal(command: &str) -> Option<&'static str> {
         ("plugin", _) => Some("engine plugins are not supported: volumes and networks are built in"),
         ("checkpoint", _) => Some("checkpoints are not supported: a process can't be frozen to disk here"),
         ("trust", _) => Some("content trust is not supported: images are identified by their digests only"),
-        ("manifest", _) => Some("manifest lists are not supported: push and pull use one platform"),
         ("compose", "bridge") => Some("compose bridge is not supported"),
         ("compose", "publish") => Some("publishing a compose application is not supported"),
         ("buildx", "bake") => {

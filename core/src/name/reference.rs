@@ -159,6 +159,12 @@ impl Reference {
         Reference { tag: None, digest: Some(digest), ..self.clone() }
     }
 
+    /// The same name with a digest beside its tag.
+    #[must_use]
+    pub fn also_digest(&self, digest: Digest) -> Reference {
+        Reference { digest: Some(digest), ..self.clone() }
+    }
+
     /// The key that it is stored under: one of tag and digest, the digest where it has both.
     pub fn key(&self) -> String {
         match (&self.digest, &self.tag) {

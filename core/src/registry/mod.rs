@@ -19,6 +19,8 @@ pub struct Request {
     pub host: String,
     /// Whether it goes over TLS.
     pub tls: bool,
+    /// Whether any certificate will do.
+    pub any_certificate: bool,
     /// With its query, as `/v2/`.
     pub path: String,
     pub headers: Vec<(String, String)>,
@@ -32,6 +34,7 @@ impl Request {
             method: method.to_string(),
             host: host.to_string(),
             tls,
+            any_certificate: false,
             path: path.to_string(),
             headers: Vec::new(),
             body: Vec::new(),

@@ -80,12 +80,12 @@ impl Config {
 }
 
 /// A failure with a file of the client's, in Go's words.
-pub(super) fn told(fault: Fault) -> Error {
+pub(in crate::engine) fn told(fault: Fault) -> Error {
     Error::Client(fault.to_string())
 }
 
 /// Makes a folder and those above it, where they are missing.
-pub(super) async fn make_folders(client: &dyn Client, path: &str, mode: u32) -> Result<()> {
+pub(in crate::engine) async fn make_folders(client: &dyn Client, path: &str, mode: u32) -> Result<()> {
     let ends = path.match_indices('/').map(|(at, _)| at).filter(|at| *at > 0).chain([path.len()]);
     for end in ends {
         match client.make_directory(&path[..end], mode).await {

@@ -8,6 +8,7 @@ mod store;
 mod target;
 mod unreachable;
 
+pub(super) use config::{make_folders, told};
 pub use endpoint::Endpoint;
 pub use target::{DEFAULT, LOCAL, Target, Tls, current, needs_engine, target};
 pub use unreachable::{Unreachable, report};

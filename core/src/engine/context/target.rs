@@ -43,7 +43,9 @@ impl Target {
 
 /// Whether a command is more than the client's own business.
 pub fn needs_engine(call: &Invocation) -> bool {
-    !call.command.starts_with("context ") && !matches!(call.command, "compose version" | "buildx version" | "logout")
+    let own = ["context ", "manifest "];
+    !own.iter().any(|group| call.command.starts_with(group))
+        && !matches!(call.command, "compose version" | "buildx version" | "logout")
 }
 
 /// The name of the context that a command is in; it need not exist.

@@ -115,7 +115,7 @@ async fn fetch<W: World>(
         Document::Manifest(manifest) => manifest,
         Document::Index(index) => {
             let Some(chosen) = choose(&index.manifests, platform) else {
-                return Err(Error::Daemon(format!("no matching manifest for {platform} in the manifest list entries")));
+                return Err(Error::Client(format!("no matching manifest for {platform} in the manifest list entries")));
             };
             let (bytes, _) = get_manifest(remote, reference, &chosen.digest.to_string()).await?;
             match Document::parse(&bytes).map_err(Error::Daemon)? {

@@ -15,6 +15,7 @@ pub struct Remote<'a, W> {
     ctx: &'a Ctx<W>,
     host: String,
     tls: bool,
+    any_certificate: bool,
     repository: String,
     /// `pull` or `pull,push`.
     actions: &'static str,
@@ -101,8 +102,13 @@ pub fn host_of(domain: &str) -> String {
 
 /// Whether a registry is asked over TLS: all but those on this machine.
 pub(super) fn uses_tls(host: &str) -> bool {
+    !is_loopback(host)
+}
+
+/// Whether a host, with its port or without, is this machine by its name.
+pub fn is_loopback(host: &str) -> bool {
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    name != "localhost" && !name.starts_with("127.") && name != "[::1]"
+    name == "localhost" || name.starts_with("127.") || name == "[::1]"
 }
 
 /// What an unreachable host says, as Go's client words it.
@@ -120,16 +126,28 @@ pub fn unreachable(request: &Request, fault: Fault) -> Error {
 impl<'a, W: World> Remote<'a, W> {
     /// Knocks at the registry, and gets a token where it wants one.
     pub async fn connect(ctx: &'a Ctx<W>, reference: &Reference, actions: &'static str) -> Result<Remote<'a, W>> {
-        let host = host_of(reference.domain());
+        let tls = uses_tls(&host_of(reference.domain()));
+        Remote::over(ctx, reference, actions, tls, false).await
+    }
+
+    /// The same, over TLS or in the clear; `any_certificate` takes the registry for who it says it is.
+    pub async fn over(
+        ctx: &'a Ctx<W>,
+        reference: &Reference,
+        actions: &'static str,
+        tls: bool,
+        any_certificate: bool,
+    ) -> Result<Remote<'a, W>> {
         let remote = Remote {
             ctx,
-            tls: uses_tls(&host),
-            host,
+            host: host_of(reference.domain()),
+            tls,
+            any_certificate,
             repository: reference.path().to_string(),
             actions,
             authorization: RefCell::new(None),
         };
-        let ping = Request::new("GET", &remote.host, remote.tls, "/v2/");
+        let ping = remote.request("GET", "/v2/");
         let response = remote.exchange("Ask whether the registry speaks the distribution protocol", ping).await?;
         if response.status == 401 {
             remote.authorize(&response).await?;
@@ -140,7 +158,8 @@ impl<'a, W: World> Remote<'a, W> {
     /// A request on a path of the repository, as `manifests/latest`.
     pub fn request(&self, method: &str, path: &str) -> Request {
         let full = if path.starts_with('/') { path.to_string() } else { format!("/v2/{}/{path}", self.repository) };
-        let request = Request::new(method, &self.host, self.tls, &full);
+        let mut request = Request::new(method, &self.host, self.tls, &full);
+        request.any_certificate = self.any_certificate;
         match self.authorization.borrow().as_deref() {
             Some(authorization) => request.with_header("Authorization", authorization),
             None => request,
@@ -150,7 +169,11 @@ impl<'a, W: World> Remote<'a, W> {
     /// Sends a request; where the registry wants a token for it, gets one and sends it again.
     pub async fn send(&self, why: &str, request: Request) -> Result<Response> {
         let response = self.exchange(why, request.clone()).await?;
-        if response.status != 401 || response.header("www-authenticate").is_none() {
+        let challenge = response.header("www-authenticate");
+        // A token that does not allow it is all that can be had.
+        let enough =
+            |challenge: &str| challenge.contains("insufficient_scope") && self.authorization.borrow().is_some();
+        if response.status != 401 || challenge.is_none_or(enough) {
             return Ok(response);
         }
         self.authorize(&response).await?;

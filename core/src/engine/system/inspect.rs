@@ -161,7 +161,8 @@ pub fn pretty_tabs(value: &Value) -> String {
     indented(value, b"\t")
 }
 
-fn indented(value: &Value, by: &[u8]) -> String {
+/// JSON indented by what is given.
+pub fn indented(value: &Value, by: &[u8]) -> String {
     let mut bytes = Vec::new();
     let format = serde_json::ser::PrettyFormatter::with_indent(by);
     let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, format);

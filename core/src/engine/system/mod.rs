@@ -13,7 +13,7 @@ mod version;
 pub use cache::prune_cache;
 pub use event::{EventRecord, publish};
 pub use info::client_text as client_info;
-pub use inspect::{Inspection, pretty, pretty_tabs};
+pub use inspect::{Inspection, indented, pretty, pretty_tabs};
 pub use prompt::{Pruned, ask, ask_unseen, confirm, total};
 pub use version::client_text as client_version;
 

@@ -49,7 +49,10 @@ impl Hub {
             return server::serve(request, &mut *self.store.borrow_mut());
         };
         if !matches!(request.method.as_str(), "GET" | "HEAD") || !self.fill(&repository) {
-            return refused(401, "DENIED", "requested access to the resource is denied");
+            let mut answer = refused(401, "UNAUTHORIZED", "authentication required");
+            let scope = format!("{CHALLENGE},scope=\"repository:{repository}:pull\",error=\"insufficient_scope\"");
+            answer.headers.push(("Www-Authenticate".into(), scope));
+            return answer;
         }
         server::serve(request, &mut *self.store.borrow_mut())
     }

@@ -63,6 +63,7 @@ async fn run<O: Os>(os: O, port: u16) -> i32 {
                 method: request.method.clone(),
                 host: http::header(&request.headers, "host").unwrap_or("").to_string(),
                 tls: false,
+                any_certificate: false,
                 path: request.target.clone(),
                 headers: request.headers.clone(),
                 body: request.body.clone(),

@@ -36,18 +36,30 @@ struct Line {
 
 static LINES: Mutex<BTreeMap<String, Line>> = Mutex::new(BTreeMap::new());
 
-/// The line to a registry.
-fn line(host: &str) -> Line {
+/// The line to the registry that a request is for.
+fn line(request: &Request) -> Line {
+    let host = &request.host;
     let mut lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
+    if request.tls && request.any_certificate {
+        return lines
+            .entry(format!("any {host}"))
+            .or_insert_with(|| Line { agent: trusting(), secured: false })
+            .clone();
+    }
     let fresh = || Line { agent: agent(TlsConfig::builder().root_certs(authorities(host)).build()), secured: false };
-    lines.entry(host.to_string()).or_insert_with(fresh).clone()
+    lines.entry(host.clone()).or_insert_with(fresh).clone()
+}
+
+/// Takes every server for who it says it is.
+fn trusting() -> Agent {
+    agent(TlsConfig::builder().disable_verification(true).build())
 }
 
 /// From now on TLS with a registry of this machine's own loopback. Nobody else can answer there, and Docker does not
 /// check who does, either.
 fn secure(host: &str) {
-    let agent = agent(TlsConfig::builder().disable_verification(true).build());
-    LINES.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_string(), Line { agent, secured: true });
+    let line = Line { agent: trusting(), secured: true };
+    LINES.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_string(), line);
 }
 
 /// The authorities that a registry's certificate may come from: those kept for it, else those of the web.
@@ -83,13 +95,22 @@ fn failed(request: &Request, error: &ureq::Error) -> Fault {
         ureq::Error::Io(e) if e.to_string().contains("lookup address") => {
             format!("dial tcp: lookup {}: no such host", request.host)
         }
-        other => other.to_string(),
+        other => {
+            let text = other.to_string();
+            if text.contains("InvalidContentType") {
+                "http: server gave HTTP response to HTTPS client".into()
+            } else if text.contains("UnknownIssuer") {
+                "tls: failed to verify certificate: x509: certificate signed by unknown authority".into()
+            } else {
+                text
+            }
+        }
     };
     Fault::Network { host: request.host.clone(), reason }
 }
 
 fn exchange(request: &Request, body: impl AsSendBody) -> Result<ureq::http::Response<Body>, Fault> {
-    let line = line(&request.host);
+    let line = line(request);
     let scheme = if request.tls || line.secured { "https" } else { "http" };
     let mut built = ureq::http::Request::builder()
         .method(request.method.as_str())
@@ -126,7 +147,7 @@ pub fn send(store: &Store, request: &Request) -> Result<Response, Fault> {
     match sent {
         Ok(answer) => {
             let answer = read(request, answer)?;
-            if wants_tls(request, &answer) && !line(&request.host).secured {
+            if wants_tls(request, &answer) && !line(request).secured {
                 secure(&request.host);
                 return send(store, request);
             }
