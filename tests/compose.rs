@@ -188,6 +188,50 @@ fn attached_until_a_signal() {
 }
 
 #[test]
+fn keys_below_the_output_steer_it() {
+    let session = Session::new(Config::default());
+    let type_in = |keys: &str, seconds: u64| {
+        session.input(keys.as_bytes());
+        for _ in 0..seconds * 4 {
+            session.tick(std::time::Duration::from_millis(250));
+            session.run(200_000);
+        }
+        String::from_utf8_lossy(&session.take_output()).into_owned()
+    };
+    type_in("mkdir t && cd t && mkdir src && echo one > src/m\n", 1);
+    let file = "services:\n  a:\n    image: busybox\n    command: sh -c 'while true; do date; sleep 1; done'\n    develop: {watch: [{path: src, action: sync, target: /app}]}\n";
+    session.write_host_file("/root/t/compose.yaml", file.as_bytes()).expect("written");
+    let steps: [(&str, u64, &[&str]); 6] = [
+        (
+            "docker compose up\n",
+            12,
+            &["\x1b8\x1b[36ma-1  | \x1b[0m", " UTC 2026\r\n", " Enable Watch\x1b[0m", " Detach\x1b[0m"],
+        ),
+        ("w", 2, &["Watch enabled", " Disable Watch\x1b[0m"]),
+        ("w", 2, &["Watch disabled", " Enable Watch\x1b[0m"]),
+        ("d", 2, &["\x1b[?25h"]),
+        ("docker compose up --menu=false\n", 3, &["a-1  | "]),
+        (
+            "\x03",
+            12,
+            &["Gracefully Stopping... press Ctrl+C again to force", "Container t-a-1  \x1b[32mStopped\x1b[0m"],
+        ),
+    ];
+    for (keys, seconds, parts) in steps {
+        let out = type_in(keys, seconds);
+        for part in parts {
+            assert!(out.contains(part), "{part:?} is missing after {keys:?} in\n{out:?}");
+        }
+        let without = keys.contains("false") && out.contains("Watch");
+        assert!(!without, "there is no menu: {out:?}");
+    }
+    let out = type_in("docker compose ps -a --format '{{.State}}'\n", 2);
+    assert!(out.contains("exited"), "{out:?}");
+    let out = type_in("docker compose up\n", 4) + &type_in("\x03", 12) + &type_in("echo status $?\n", 1);
+    assert!(out.contains(" Enable Watch") && out.contains("Stopped") && out.contains("status 130"), "{out:?}");
+}
+
+#[test]
 fn what_would_be_done_is_told_and_not_done() {
     let (out, _) = script(&format!(
         "{SHOP}docker compose --dry-run up -d 2>&1; echo left $(docker ps -aq | wc -l) $(docker volume ls -q | wc -l)

@@ -64,7 +64,6 @@ fn gap(command: &str) -> Option<&'static str> {
         "context create" | "context update" => {
             "engines are reached over `ssh://` and, in the simulator, over `tcp://`; on Linux `tcp://` is refused when it is used"
         }
-        "compose up" => "without the menu of keys",
         "compose build" => "`--print` is refused",
         "compose config" => "`--environment` lists the variables that it knows by name",
         _ => return None,

@@ -4,8 +4,9 @@
 use super::App;
 use super::app::Member;
 use super::logs::{Prefixes, follow};
+use super::menu::{Asked, Menu};
 use super::progress::paint;
-use super::watch::Watch;
+use super::watch::{is_watched, watch_at_will};
 use crate::cli::Args;
 use crate::engine::Result;
 use crate::engine::race::{First, race};
@@ -120,13 +121,14 @@ fn shown<W: World>(app: &App<'_, W>, args: &Args, services: &[String]) -> Vec<St
     services.iter().filter(chosen).cloned().collect()
 }
 
-/// Starts the services and shows what their containers print; the exit status. `watch` runs beside them.
+/// Starts the services and shows what their containers print; the exit status. It is watched for changes beside them
+/// when the menu says so.
 pub(super) async fn attached<W: World>(
     app: &App<'_, W>,
     args: &Args,
     services: &[String],
     stops: bool,
-    mut watch: Option<Watch>,
+    menu: &Menu,
 ) -> Result<i32> {
     let shown = shown(app, args, services);
     let members = app.members(services).await?;
@@ -146,27 +148,25 @@ pub(super) async fn attached<W: World>(
         app.board.hushed.set(false);
         started
     };
-    let watching = async {
-        match watch.as_mut() {
-            Some(watch) => Box::pin(watch.run(app, prefixes)).await,
-            None => std::future::pending().await,
-        }
-    };
+    let watching = watch_at_will(app, args, prefixes, menu);
     let work = async {
         let listening = audience.listen(|code| stops && (!failure_only || code != 0));
         both(starting, listening).await.map(|((), end)| end)
     };
     let first = {
         let (mut work, watching) = (pin!(work), pin!(watching));
-        match race(race(work.as_mut(), watching), interrupted(app)).await {
+        let keys = menu.keys(app, is_watched(app));
+        match race(race(work.as_mut(), watching), race(interrupted(app), keys)).await {
             First::Left(First::Left(result)) => Some(result?),
             First::Left(First::Right(failed)) => {
                 failed?;
                 None
             }
-            First::Right(()) => None,
+            First::Right(First::Right(Asked::Detach)) => return Ok(0),
+            First::Right(_) => None,
         }
     };
+    menu.close(&*app.ctx.client).await;
     match first {
         Some(None) => Ok(0),
         Some(Some((member, code))) => {

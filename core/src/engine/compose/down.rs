@@ -2,7 +2,6 @@
 
 use super::App;
 use super::app::{LABEL, Member};
-use super::together::together;
 use crate::cli::Args;
 use crate::compose::text;
 use crate::engine::{Error, Result, network, volume};
@@ -11,7 +10,6 @@ use crate::volume::VolumeRecord;
 use crate::world::World;
 use cutaway_userland::sorted::Map as BTreeMap;
 use serde_json::Value;
-use std::pin::Pin;
 
 impl<W: World> App<'_, W> {
     /// Whether a service goes when these do: it is one of them, or depends on one.
@@ -47,9 +45,9 @@ impl<W: World> App<'_, W> {
                 let one = std::slice::from_ref(member);
                 Box::pin(self.stop_all(one, timeout)).await?;
                 Box::pin(self.remove_all(one, volumes)).await
-            }) as Pin<Box<dyn Future<Output = Result<()>>>>
+            }) as crate::engine::race::Work<'_, Result<()>>
         });
-        together(work.collect()).await.into_iter().collect()
+        crate::engine::race::together(work.collect()).await.into_iter().collect()
     }
 }
 

@@ -3,12 +3,10 @@
 use super::App;
 use super::app::Member;
 use super::progress::paint;
-use super::together::together;
 use crate::cli::Args;
 use crate::engine::{Error, Result};
 use crate::view::units::{parse_moment, rfc3339_nanos};
 use crate::world::{LogLine, Stream, World};
-use std::pin::Pin;
 use std::time::Duration;
 
 /// The colours of containers, in turn: cyan, yellow, green, magenta, blue, and the same bright.
@@ -181,9 +179,9 @@ pub(super) async fn logs<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
             Box::pin(async move {
                 let (_, code) = Box::pin(follow(app, member, seen, Some(prefixes))).await;
                 prefixes.ended(app, member, &format!("exited with code {code}")).await;
-            }) as Pin<Box<dyn Future<Output = ()>>>
+            }) as crate::engine::race::Work<'_, ()>
         });
-        together(work.collect()).await;
+        crate::engine::race::together(work.collect()).await;
     }
     Ok(0)
 }

@@ -18,12 +18,12 @@ mod hook;
 mod imagine;
 mod list;
 mod logs;
+mod menu;
 mod open;
 mod progress;
 mod quiet;
 mod run;
 mod states;
-mod together;
 mod up;
 mod waiting;
 mod watch;
@@ -34,6 +34,7 @@ use crate::cli::Invocation;
 use crate::engine::{Ctx, Error, Result};
 use crate::world::World;
 use open::Need;
+use std::rc::Rc;
 
 /// The version of Compose whose behaviour this is.
 const VERSION: &str = "2.40.3";
@@ -60,7 +61,12 @@ async fn in_project<W: World>(ctx: &Ctx<W>, call: &Invocation, name: &str) -> Re
     let app = async |need: Need, named: &[String]| Box::pin(open::open(ctx, call, need, named)).await;
     let first = words.get(..1).unwrap_or_default();
     match name {
-        "up" => Box::pin(up::up(&app(Need::File, words).await?, args)).await,
+        "up" => {
+            let menu = Rc::new(menu::Menu::default());
+            let ctx = quiet::above(ctx, &menu);
+            let app = Box::pin(open::open(&ctx, call, Need::File, words)).await?;
+            Box::pin(up::up(&app, args, &menu)).await
+        }
         "create" => Box::pin(up::create(&app(Need::File, words).await?, args)).await,
         "scale" => Box::pin(up::scale(&app(Need::File, &[]).await?, args)).await,
         "run" => Box::pin(run::run(&app(Need::File, first).await?, args)).await,

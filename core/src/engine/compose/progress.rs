@@ -120,6 +120,11 @@ impl Board {
         })
     }
 
+    /// Whether nothing may be drawn.
+    pub fn is_plain(&self) -> bool {
+        self.mode.get() == Mode::Plain || !self.colours
+    }
+
     /// From now on containers print, too, so that nothing above can be redrawn.
     pub fn mix(&self) {
         self.phase("Running");

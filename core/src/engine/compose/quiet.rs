@@ -1,10 +1,18 @@
-//! A person's side with its output turned off, for the engine's commands that compose uses inside; standard input
-//! may be replaced by bytes.
+//! A person's side in other clothes: with its output turned off, for the engine's commands that compose uses inside,
+//! with bytes in place of standard input; or with a menu below all that is printed.
 
-use crate::world::{Client, Fault, FileFacts, LocalFut, Stream};
+use super::menu::Menu;
+use crate::engine::Ctx;
+use crate::world::{Client, Fault, FileFacts, LocalFut, Stream, World};
 use cutaway_userland::os::{Signal, WindowSize};
 use std::cell::RefCell;
 use std::rc::Rc;
+
+/// The same engine, with a menu below what is printed as soon as it is opened.
+pub(super) fn above<W: World>(ctx: &Ctx<W>, menu: &Rc<Menu>) -> Ctx<W> {
+    let client = Quiet { inner: ctx.client.clone(), input: RefCell::default(), printed: Printed::Above(menu.clone()) };
+    Ctx { watched: ctx.watched.clone(), client: Rc::new(client) }
+}
 
 pub(super) struct Quiet {
     pub inner: Rc<dyn Client>,
@@ -18,14 +26,20 @@ pub(super) enum Printed {
     Kept(RefCell<Vec<u8>>),
     /// Each line of standard output is printed in other words.
     Reworded(Box<dyn Fn(&str) -> String>),
+    /// Everything else is as it is.
+    Above(Rc<Menu>),
 }
 
 impl Quiet {
     pub fn kept(&self) -> Vec<u8> {
         match &self.printed {
             Printed::Kept(bytes) => bytes.take(),
-            Printed::Reworded(_) => Vec::new(),
+            Printed::Reworded(_) | Printed::Above(_) => Vec::new(),
         }
+    }
+
+    fn is_whole(&self) -> bool {
+        matches!(self.printed, Printed::Above(_))
     }
 }
 
@@ -38,25 +52,33 @@ impl Client for Quiet {
                 return self.inner.write(to, text.as_bytes());
             }
             Printed::Reworded(_) => return self.inner.write(to, bytes),
+            Printed::Above(menu) => return self.inner.write(to, &menu.around(bytes)),
         }
         Box::pin(async {})
     }
     fn broken(&self) -> bool {
-        matches!(self.printed, Printed::Reworded(_)) && self.inner.broken()
+        !matches!(self.printed, Printed::Kept(_)) && self.inner.broken()
     }
     fn read(&self, max: usize) -> LocalFut<Result<Vec<u8>, Fault>> {
+        if self.is_whole() {
+            return self.inner.read(max);
+        }
         let mut input = self.input.borrow_mut();
         let count = max.min(input.len());
         let bytes = input.drain(..count).collect();
         Box::pin(async { Ok(bytes) })
     }
-    fn is_tty(&self, _: Stream) -> bool {
-        false
+    fn is_tty(&self, stream: Stream) -> bool {
+        self.is_whole() && self.inner.is_tty(stream)
     }
     fn window_size(&self) -> Option<WindowSize> {
-        None
+        self.inner.window_size().filter(|_| self.is_whole())
     }
-    fn set_raw(&self, _: bool) {}
+    fn set_raw(&self, raw: bool) {
+        if self.is_whole() {
+            self.inner.set_raw(raw);
+        }
+    }
     fn signal(&self) -> LocalFut<Signal> {
         self.inner.signal()
     }

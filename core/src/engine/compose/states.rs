@@ -2,7 +2,6 @@
 
 use super::App;
 use super::app::Member;
-use super::together::together;
 use crate::cli::Args;
 use crate::container::Status;
 use crate::engine::{Error, Result};
@@ -21,9 +20,9 @@ impl<W: World> App<'_, W> {
                 Box::pin(self.stop_one(&member.record, timeout)).await?;
                 self.progress("Container", member.name(), "Stopped").await;
                 Ok(())
-            }) as std::pin::Pin<Box<dyn Future<Output = Result<()>>>>
+            }) as crate::engine::race::Work<'_, Result<()>>
         });
-        together(work.collect()).await.into_iter().collect()
+        crate::engine::race::together(work.collect()).await.into_iter().collect()
     }
 
     /// These containers in groups: first those that nobody else depends on.

@@ -3,10 +3,11 @@
 use super::App;
 use super::attached::attached;
 use super::converge::{Plan, scale_of};
-use super::watch::Watch;
+use super::menu::Menu;
+use super::watch::{Watch, is_watched};
 use crate::cli::Args;
 use crate::engine::{Error, Result};
-use crate::world::World;
+use crate::world::{Stream, World};
 use std::time::Duration;
 
 /// Networks, volumes, images and containers; the services, in order.
@@ -69,12 +70,10 @@ pub(super) async fn scale<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32
     Ok(0)
 }
 
-pub(super) async fn up<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
+pub(super) async fn up<W: World>(app: &App<'_, W>, args: &Args, menu: &Menu) -> Result<i32> {
     let stops = combined(args)?;
     let wait = args.flag("wait");
-    let watchable =
-        |s: &serde_json::Map<_, serde_json::Value>| s.get("develop").is_some_and(|d| d.get("watch").is_some());
-    if args.flag("watch") && !app.project.services.values().any(watchable) {
+    if args.flag("watch") && !is_watched(app) {
         return Err(Error::Client(
             "none of the selected services is configured for watch, see https://docs.docker.com/compose/how-tos/file-watch/"
                 .into(),
@@ -96,11 +95,21 @@ pub(super) async fn up<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
         app.ctx.print("end of 'compose up' output, interactive run is not supported in dry-run mode\n").await;
         return Ok(0);
     }
-    let watch = match args.flag("watch") {
-        true => Some(Watch::begin(app, args, &args.positionals).await?),
-        false => None,
+    if args.flag("watch") {
+        drop(Watch::begin(app, args, &args.positionals).await?);
+        menu.set_watching(true);
+    }
+    let client = &app.ctx.client;
+    let wanted = match args.given("menu") {
+        true => args.flag("menu"),
+        false => app.settings.get(app.ctx, "COMPOSE_MENU").is_none() || app.settings.is_on(app.ctx, "COMPOSE_MENU"),
     };
-    Box::pin(attached(app, args, &services, stops, watch)).await
+    if wanted && !app.board.is_plain() && client.is_tty(Stream::Out) && client.is_tty(Stream::In) {
+        menu.open(&**client);
+    }
+    let status = Box::pin(attached(app, args, &services, stops, menu)).await;
+    menu.close(&**client).await;
+    status
 }
 
 /// What can't be asked for together; whether the end of one container ends all.

@@ -1,11 +1,15 @@
 //! From the files of an application to its project.
 
-use super::finish::finish;
-use super::merge::{merge, take_away};
-use super::read::{self, Place};
-use super::template::{TemplateError, Variables};
-use super::{Project, dotenv, normal, short, text, texts, validate};
-use cutaway_userland::sorted::{Map as BTreeMap, Set as BTreeSet};
+mod extend;
+mod include;
+mod paths;
+
+use crate::compose::finish::finish;
+use crate::compose::merge::{merge, take_away};
+use crate::compose::read::{self, Place};
+use crate::compose::template::{TemplateError, Variables};
+use crate::compose::{Project, dotenv, normal, short, text, validate};
+use cutaway_userland::sorted::Map as BTreeMap;
 use serde_json::{Map, Value};
 
 /// Files by path; `None` where there is no such file.
@@ -181,14 +185,6 @@ fn wrong(path: &str, error: &TemplateError) -> String {
     }
 }
 
-/// Where a service stands: those beside it, and its file.
-struct Beside<'a> {
-    services: &'a Map<String, Value>,
-    path: &'a str,
-    folder: &'a str,
-    cleared: &'a [Place],
-}
-
 /// What a file says, and what it clears of what others said before.
 type Top = (Map<String, Value>, Vec<Place>);
 
@@ -232,7 +228,7 @@ impl Reader<'_> {
             validate::check(top).map_err(|e| format!("validating {path}: {e}"))?;
             normal::file(top)?;
             if self.request.resolve_paths {
-                self.resolve_paths(top, folder);
+                paths::resolve_paths(&(self.lookup)("HOME").unwrap_or_default(), top, folder);
             }
         }
         Ok(tops)
@@ -261,8 +257,8 @@ impl Reader<'_> {
                 ));
             }
             self.extend_services(&mut top, path, folder, variables, &cleared)?;
-            for include in top.remove("include").and_then(|i| i.as_array().cloned()).into_iter().flatten() {
-                import(&mut top, self.include(&include, folder, warnings, seen)?)?;
+            for one in top.remove("include").and_then(|i| i.as_array().cloned()).into_iter().flatten() {
+                include::import(&mut top, self.include(&one, folder, warnings, seen)?)?;
             }
             take_away(&mut whole, &cleared);
             merge(&mut whole, Value::Object(top), &[]);
@@ -271,187 +267,6 @@ impl Reader<'_> {
         seen.pop();
         Ok((whole, all_cleared))
     }
-
-    fn include(
-        &self,
-        include: &Value,
-        folder: &str,
-        warnings: &mut Vec<String>,
-        seen: &mut Vec<String>,
-    ) -> Result<Value, LoadError> {
-        let list = |value: &Value| if value.is_array() { texts(Some(value)) } else { vec![text(value)] };
-        let paths = match include {
-            Value::Object(map) => map.get("path").map(list).unwrap_or_default(),
-            other => list(other),
-        };
-        let Some(first) = paths.first() else { return Err("include requires a path".to_string().into()) };
-        let inner = match include.get("project_directory") {
-            Some(directory) => absolute(folder, &text(directory)),
-            None => folder_of(&absolute(folder, first)),
-        };
-        // An included application has an environment of its own below that of the one that includes it.
-        let files = include.get("env_file").map(list).unwrap_or_default();
-        let default = absolute(&inner, ".env");
-        let mut own = BTreeMap::new();
-        for (file, required) in
-            files.iter().map(|f| (absolute(folder, f), true)).chain(files.is_empty().then_some((default, false)))
-        {
-            match wanted(self.request, &file)? {
-                Some(bytes) => own.extend(
-                    dotenv::parse_env_file(&String::from_utf8_lossy(bytes), self.lookup)
-                        .map_err(|e| format!("failed to read {file}: {e}"))?,
-                ),
-                None if required => return Err(format!("couldn't find env file: {file}").into()),
-                None => {}
-            }
-        }
-        let lookup = |name: &str| (self.lookup)(name).or_else(|| own.get(name).cloned());
-        let variables = Variables::new(&lookup);
-        let mut whole = Value::Object(Map::new());
-        for path in &paths {
-            let (top, cleared) = self.file(&absolute(folder, path), &inner, &variables, warnings, seen)?;
-            take_away(&mut whole, &cleared);
-            merge(&mut whole, top, &[]);
-        }
-        for unset in variables.unset.borrow().iter() {
-            warnings.push(format!("The {unset:?} variable is not set. Defaulting to a blank string."));
-        }
-        Ok(whole)
-    }
-
-    fn extend_services(
-        &self,
-        top: &mut Map<String, Value>,
-        path: &str,
-        folder: &str,
-        variables: &Variables,
-        cleared: &[Place],
-    ) -> Result<(), LoadError> {
-        let Some(Value::Object(services)) = top.get("services").cloned() else { return Ok(()) };
-        let place = Beside { services: &services, path, folder, cleared };
-        let mut done = Map::new();
-        for name in services.keys() {
-            done.insert(name.clone(), self.extended(&place, name, variables, &mut BTreeSet::new())?);
-        }
-        top.insert("services".into(), Value::Object(done));
-        Ok(())
-    }
-
-    /// A service on top of what it extends.
-    fn extended(
-        &self,
-        place: &Beside,
-        name: &str,
-        variables: &Variables,
-        seen: &mut BTreeSet<(String, String)>,
-    ) -> Result<Value, LoadError> {
-        let path = place.path;
-        let Some(service) = place.services.get(name) else {
-            return Err(format!("cannot extend service {name:?} in {path}: service not found").into());
-        };
-        let mut service = service.clone();
-        let Some(extends) = service.as_object_mut().and_then(|s| s.remove("extends")) else { return Ok(service) };
-        if !seen.insert((path.to_string(), name.to_string())) {
-            return Err(format!("Circular reference:\n  {name} in {path}").into());
-        }
-        let base = extends.get("service").map(text).unwrap_or_default();
-        let missing = |file: &str| {
-            LoadError::Invalid(format!(
-                "cannot extend service {name:?} in {path}: service {base:?} not found in {file}"
-            ))
-        };
-        let mut below = match extends.get("file").map(text) {
-            None if !place.services.contains_key(&base) => return Err(missing(path)),
-            None => self.extended(place, &base, variables, seen)?,
-            Some(file) => {
-                let file = absolute(place.folder, &file);
-                let folder = folder_of(&file);
-                let tops = self.canonical(&file, &folder, variables)?;
-                let holds = |(top, _): &&Top| top.get("services").is_some_and(|s| s.get(&base).is_some());
-                let Some((top, cleared)) = tops.iter().find(holds) else { return Err(missing(&file)) };
-                let Some(Value::Object(services)) = top.get("services") else { return Err(missing(&file)) };
-                self.extended(&Beside { services, path: &file, folder: &folder, cleared }, &base, variables, seen)?
-            }
-        };
-        let own = |place: &&Place| place.len() > 2 && place[0] == "services" && place[1] == name;
-        let cleared: Vec<Place> = place.cleared.iter().filter(own).map(|p| p[2..].to_vec()).collect();
-        take_away(&mut below, &cleared);
-        merge(&mut below, service, &["services", name]);
-        Ok(below)
-    }
-
-    /// Makes the paths of a file absolute, as seen from its folder.
-    fn resolve_paths(&self, top: &mut Map<String, Value>, folder: &str) {
-        let home = (self.lookup)("HOME").unwrap_or_default();
-        let resolve = |value: &mut Value| {
-            let Some(path) = value.as_str() else { return };
-            let path = match path.strip_prefix('~') {
-                Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("{home}{rest}"),
-                _ => path.to_string(),
-            };
-            *value = absolute(folder, &path).into();
-        };
-        if let Some(Value::Object(services)) = top.get_mut("services") {
-            for service in services.values_mut() {
-                for volume in service.get_mut("volumes").and_then(Value::as_array_mut).into_iter().flatten() {
-                    if volume.get("type").is_some_and(|t| t == "bind")
-                        && let Some(source) = volume.get_mut("source")
-                    {
-                        resolve(source);
-                    }
-                }
-                let rules = service.get_mut("develop").and_then(|d| d.get_mut("watch")).and_then(Value::as_array_mut);
-                for path in rules.into_iter().flatten().filter_map(|rule| rule.get_mut("path")) {
-                    resolve(path);
-                }
-                for path in service.get_mut("label_file").and_then(Value::as_array_mut).into_iter().flatten() {
-                    resolve(path);
-                }
-                for file in service.get_mut("env_file").and_then(Value::as_array_mut).into_iter().flatten() {
-                    if let Some(path) = file.get_mut("path") {
-                        resolve(path);
-                    }
-                }
-                if let Some(context) = service.get_mut("build").and_then(|b| b.get_mut("context"))
-                    && !context.as_str().is_some_and(|c| c.contains("://") || c.starts_with("git@"))
-                {
-                    resolve(context);
-                }
-            }
-        }
-        for item in top.get_mut("volumes").and_then(Value::as_object_mut).into_iter().flatten().map(|(_, v)| v) {
-            let Some(options) = item.get_mut("driver_opts") else { continue };
-            if options.get("o").map(text).is_some_and(|o| o.split(',').any(|o| o == "bind"))
-                && let Some(device) = options.get_mut("device")
-            {
-                resolve(device);
-            }
-        }
-        for part in ["secrets", "configs"] {
-            for item in top.get_mut(part).and_then(Value::as_object_mut).into_iter().flatten().map(|(_, v)| v) {
-                if let Some(file) = item.get_mut("file") {
-                    resolve(file);
-                }
-            }
-        }
-    }
-}
-
-/// Puts what a file includes beside what it says itself.
-fn import(top: &mut Map<String, Value>, included: Value) -> Result<(), String> {
-    for part in ["services", "volumes", "networks", "secrets", "configs", "models"] {
-        let Some(Value::Object(items)) = included.get(part) else { continue };
-        let own = top.entry(part).or_insert(Value::Object(Map::new()));
-        for (name, item) in items {
-            match own.get(name) {
-                Some(other) if other != item => {
-                    return Err(format!("{part}.{name} conflicts with imported resource"));
-                }
-                _ => own[name.as_str()] = item.clone(),
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Notes the variables that are asked for, without putting them in.
