@@ -1,4 +1,4 @@
-//! Control groups of version 2, really run: a small virtual machine with Debian's cloud kernel, emulated, in
+//! Control groups of version 2, and interfaces that few machines' kernels have at once, really run: a small virtual machine with Debian's cloud kernel, emulated, in
 //! which `cutaway` is the only program beside busybox. The checks are a script, `cgroup2/checks.sh`.
 //!
 //! What it needs is had by `cargo xtask test`: `qemu-system-x86_64`, a static busybox, and the unpacked package
@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// Modules that the checks need; those that these depend on are found in them.
-const MODULES: [&str; 5] = ["overlay", "veth", "bridge", "brd", "bfq"];
+const MODULES: [&str; 9] = ["overlay", "veth", "bridge", "brd", "bfq", "macvlan", "ipvlan", "dummy", "8021q"];
 /// An emulated machine that hangs must not hang the tests.
 const PATIENCE: Duration = Duration::from_secs(300);
 

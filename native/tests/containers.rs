@@ -423,10 +423,10 @@ fn two_containers_talk_over_a_bridge() {
             name: "eth0".into(),
             address: [172, 31, 251, 2].into(),
             prefix: 24,
-            mac: [2, 0x42, 0xac, 31, 251, 2],
+            mac: Some([2, 0x42, 0xac, 31, 251, 2]),
         };
         m.act(address).await.unwrap();
-        m.act(AddRoute { container: m.id.clone(), gateway: [172, 31, 251, 1].into() }).await.unwrap();
+        m.act(AddRoute { container: m.id.clone(), gateway: [172, 31, 251, 1].into(), on: None }).await.unwrap();
         m.act(ServeNames { container: m.id.clone() }).await.unwrap();
         let publish = |host_port| PublishPort {
             container: m.id.clone(),

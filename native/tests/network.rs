@@ -120,3 +120,28 @@ fn names_of_both_versions_over_datagrams_and_streams() {
         assert!(told.ends_with("apart\n2\n"), "{told}");
     }
 }
+
+#[test]
+fn the_wire_of_the_host_is_shared() {
+    let make = "ip link add up1 type veth peer name w1 && ip link add m1 link up1 type macvlan";
+    let made = Command::new("unshare").args(["-n", "sh", "-c", make]).output();
+    if !made.is_ok_and(|o| o.status.success()) {
+        return skip("macvlan", "the kernel has no macvlan interfaces");
+    }
+    let text = r#"
+        docker network create -d macvlan --subnet 10.9.0.0/24 --ip-range 10.9.0.128/25 --gateway 10.9.0.2 -o parent=up0 wire > /dev/null
+        serve one --network wire -p 8080:80; docker port one
+        outside http://10.9.0.128/; fetch http://10.9.0.128/
+        docker run --rm --network wire cutaway/base sh -c 'wget -qO- http://one/; ip route | head -1; ping -c 1 -W 2 10.9.0.2 > /dev/null && echo out'
+        docker network create two > /dev/null; docker network connect two one; docker network disconnect wire one
+        docker exec one ip -o -4 addr | grep -c eth; outside http://10.9.0.128/
+        docker network create -d macvlan -o parent=nosuch x; docker network create -d macvlan -o parent=nosuch.7 x
+        docker rm -f one; docker network rm wire two; ip -o link show up0 | grep -c up0"#;
+    let wanted = "one\nnone\none\ndefault via 10.9.0.2 dev eth0 \nout\n1\nnone\n\
+                  Error response from daemon: invalid subinterface vlan name nosuch, example formatting is eth0.10\n\
+                  Error response from daemon: -o parent interface was not found on the host: nosuch\n\
+                  one\nwire\ntwo\n1\n";
+    if let Some(told) = script("net-macvlan", text) {
+        assert_eq!(told, wanted);
+    }
+}

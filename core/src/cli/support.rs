@@ -58,7 +58,7 @@ fn gap(command: &str) -> Option<&'static str> {
         }
         "image pull" | "image push" => "one platform at a time",
         "network create" => {
-            "`bridge` is the only driver, others are refused; so are `--config-only` and `--config-from`"
+            "drivers `bridge`, `macvlan` and `ipvlan`; clusters (`overlay`, `--ingress`, `--scope swarm`) are refused as without a swarm"
         }
         "volume create" => "`local` is the only driver",
         "context create" | "context update" => {

@@ -12,46 +12,53 @@ pub enum Refusal {
     Taken,
     /// It is in none of the network's subnets.
     Outside(IpAddr),
-    /// All of one version are taken.
-    Exhausted { ipv6: bool },
+    /// All of one version are taken, of a network by its name and id.
+    Exhausted { ipv6: bool, network: String },
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Refusal::Taken => write!(f, "Address already in use"),
-            Refusal::Outside(address) => write!(f, "no configured subnet contains IP address {address}"),
-            Refusal::Exhausted { ipv6: false } => {
-                write!(f, "no available IPv4 addresses on this network's address pools")
+            Refusal::Outside(address) => {
+                write!(f, "no configured subnet or ip-range contain the IP address {address}")
             }
-            Refusal::Exhausted { ipv6: true } => {
-                write!(f, "no available IPv6 addresses on this network's address pools")
+            Refusal::Exhausted { ipv6, network } => {
+                let version = if *ipv6 { 6 } else { 4 };
+                write!(f, "no available IPv{version} addresses on this network's address pools: {network}")
             }
         }
     }
 }
 
 impl NetworkRecord {
-    /// Gives a container an address of one version: `wanted`, or the lowest free one. A container that has one keeps
-    /// it. `None` on networks without addresses of this version.
+    /// Gives a container an address of one version: `wanted`, or the lowest free one of the first pool that has any. A
+    /// container that has one keeps it. `None` on networks without addresses of this version.
     pub fn lease(&mut self, container: &str, ipv6: bool, wanted: Option<IpAddr>) -> Result<Option<IpAddr>, Refusal> {
-        let Some(pool) = self.pools.iter().find(|p| p.subnet.is_ipv6() == ipv6) else {
-            return wanted.map_or(Ok(None), |wanted| Err(Refusal::Outside(wanted)));
-        };
         let mine = |(address, holder): &(&IpAddr, &String)| *holder == container && address.is_ipv6() == ipv6;
         let held = self.leases.iter().find(mine).map(|(address, _)| *address);
         if held.is_some() && (wanted.is_none() || wanted == held) {
             return Ok(held);
         }
+        let mut pools = self.pools.iter().filter(|p| p.subnet.is_ipv6() == ipv6).peekable();
+        if wanted.is_none() && pools.peek().is_none() {
+            return Ok(None);
+        }
         let mut taken: BTreeSet<IpAddr> = self.leases.keys().copied().collect();
-        taken.insert(pool.gateway);
-        taken.extend(pool.aux_addresses.values().copied());
-        taken.extend(pool.subnet.reserved());
+        for pool in self.pools.iter().filter(|p| p.subnet.is_ipv6() == ipv6) {
+            taken.extend(pool.gateway);
+            taken.extend(pool.aux_addresses.values().copied());
+            taken.extend(pool.subnet.reserved());
+        }
         let address = match wanted {
-            Some(wanted) if !pool.subnet.contains(wanted) => return Err(Refusal::Outside(wanted)),
+            Some(wanted) if !pools.any(|pool| pool.subnet.contains(wanted)) => return Err(Refusal::Outside(wanted)),
             Some(wanted) if taken.contains(&wanted) => return Err(Refusal::Taken),
             Some(wanted) => wanted,
-            None => pool.range.unwrap_or(pool.subnet).free(&taken).ok_or(Refusal::Exhausted { ipv6 })?,
+            None => {
+                let free = pools.find_map(|pool| pool.subnet.free_within(pool.range.unwrap_or(pool.subnet), &taken));
+                let network = format!("{} ({})", self.name, self.id);
+                free.ok_or(Refusal::Exhausted { ipv6, network })?
+            }
         };
         self.leases.insert(address, container.to_string());
         Ok(Some(address))
@@ -98,7 +105,7 @@ mod tests {
             Pool {
                 subnet,
                 subnet_given: true,
-                gateway: subnet.nth(1),
+                gateway: Some(subnet.nth(1)),
                 gateway_given: false,
                 range: range.and_then(Subnet::parse),
                 aux_addresses: BTreeMap::new(),
@@ -117,6 +124,10 @@ mod tests {
             labels: BTreeMap::new(),
             bridge: LinkName("br-x".into()),
             mtu: 1500,
+            made_parent: false,
+            config_only: None,
+            config_from: String::new(),
+            scope: String::new(),
             leases: BTreeMap::new(),
         }
     }
@@ -142,7 +153,9 @@ mod tests {
         }
         assert_eq!(net.lease("e", false, Some(address("10.0.0.6"))), Ok(Some(address("10.0.0.6"))));
         assert_eq!(net.lease("f", false, None), Ok(Some(address("10.0.0.5"))));
-        assert_eq!(net.lease("g", false, None), Err(Refusal::Exhausted { ipv6: false }));
+        let exhausted = net.lease("g", false, None).expect_err("all are taken").to_string();
+        let id = "a".repeat(64);
+        assert_eq!(exhausted, format!("no available IPv4 addresses on this network's address pools: net ({id})"));
         assert_eq!(net.lease("g", true, None), Ok(None));
     }
 
@@ -158,9 +171,20 @@ mod tests {
     }
 
     #[test]
+    fn one_pool_after_the_other() {
+        let mut net = network(&["10.0.0.0/30", "10.0.1.0/30"], None);
+        for (container, expected) in [("a", "10.0.0.2"), ("b", "10.0.1.2")] {
+            assert_eq!(net.lease(container, false, None), Ok(Some(address(expected))), "{container}");
+        }
+        assert!(matches!(net.lease("c", false, None), Err(Refusal::Exhausted { .. })));
+        assert_eq!(net.lease("c", false, Some(address("10.0.1.1"))), Err(Refusal::Taken));
+        assert_eq!(net.lease("c", false, Some(address("10.0.2.1"))), Err(Refusal::Outside(address("10.0.2.1"))));
+    }
+
+    #[test]
     fn ranges_are_kept_to() {
         let mut net = network(&["10.0.0.0/24"], Some("10.0.0.128/25"));
-        assert_eq!(net.lease("a", false, None), Ok(Some(address("10.0.0.129"))));
+        assert_eq!(net.lease("a", false, None), Ok(Some(address("10.0.0.128"))));
         assert_eq!(net.lease("b", false, Some(address("10.0.0.9"))), Ok(Some(address("10.0.0.9"))));
     }
 

@@ -8,5 +8,5 @@ pub mod subnet;
 
 pub use allocate::{Refusal, free_subnet, local_subnet};
 pub use rate::Rate;
-pub use record::{NetworkDriver, NetworkRecord, Pool};
+pub use record::{NetworkDriver, NetworkRecord, Pool, Versions, ipvlan, macvlan};
 pub use subnet::Subnet;

@@ -1,7 +1,7 @@
 //! What the engine keeps of a network.
 
 use crate::network::Subnet;
-use crate::world::acts::LinkName;
+use crate::world::acts::{IpvlanFlag, IpvlanMode, LinkName, MacvlanMode, Share};
 use crate::world::{Kind, Record};
 use cutaway_userland::sorted::Map as BTreeMap;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,10 @@ pub enum NetworkDriver {
     Host,
     /// Nothing but a loopback.
     Null,
+    /// Containers share the wire of one of the host's interfaces, each with a hardware address of its own.
+    Macvlan,
+    /// The same with the interface's own hardware address.
+    Ipvlan,
 }
 
 impl NetworkDriver {
@@ -24,6 +28,8 @@ impl NetworkDriver {
             NetworkDriver::Bridge => "bridge",
             NetworkDriver::Host => "host",
             NetworkDriver::Null => "null",
+            NetworkDriver::Macvlan => "macvlan",
+            NetworkDriver::Ipvlan => "ipvlan",
         }
     }
 }
@@ -34,14 +40,21 @@ pub struct Pool {
     pub subnet: Subnet,
     /// Whether `--subnet` was given.
     pub subnet_given: bool,
-    /// The bridge's own address.
-    pub gateway: IpAddr,
+    /// The bridge's own address, or whoever leads out of a shared wire; none where nobody does.
+    pub gateway: Option<IpAddr>,
     /// Whether `--gateway` was given.
     pub gateway_given: bool,
     /// Where containers' addresses are taken from, if not from all of the subnet.
     pub range: Option<Subnet>,
     /// Addresses that others have, by name.
     pub aux_addresses: BTreeMap<String, IpAddr>,
+}
+
+/// What a network that only lends its configuration was asked for beside subnets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Versions {
+    pub ipv4: bool,
+    pub ipv6: bool,
 }
 
 /// A network. `bridge`, `host` and `none` are there from the start and can't be removed.
@@ -52,7 +65,7 @@ pub struct NetworkRecord {
     pub name: String,
     pub created: Duration,
     pub driver: NetworkDriver,
-    /// One of each version at most, IPv4 first. None but bridges has any.
+    /// IPv4 first; of a bridge one of each version at most. `host` and `none` have none.
     pub pools: Vec<Pool>,
     pub internal: bool,
     pub attachable: bool,
@@ -60,8 +73,21 @@ pub struct NetworkRecord {
     pub options: BTreeMap<String, String>,
     pub ipam_options: BTreeMap<String, String>,
     pub labels: BTreeMap<String, String>,
-    /// The bridge on the host: `docker0`'s counterpart, or `br-` and 12 digits of the id.
+    /// The bridge on the host: `docker0`'s counterpart, or `br-` and 12 digits of the id. Of macvlan and ipvlan, the
+    /// interface that containers share: the one that was named, or `dm-` and 12 digits.
     pub bridge: LinkName,
+    /// Whether that interface was made for networks.
+    #[serde(default)]
+    pub made_parent: bool,
+    /// Set where it only lends its configuration to others (`--config-only`): no container can be in it.
+    #[serde(default)]
+    pub config_only: Option<Versions>,
+    /// The network whose configuration it has (`--config-from`); empty for its own.
+    #[serde(default)]
+    pub config_from: String,
+    /// `--scope`; empty is `local`.
+    #[serde(default)]
+    pub scope: String,
     pub mtu: u32,
     /// Which container (by id) has which address.
     pub leases: BTreeMap<IpAddr, String>,
@@ -75,6 +101,52 @@ impl NetworkRecord {
     /// Whether containers find each other by name in it.
     pub fn is_user_defined(&self) -> bool {
         !matches!(self.name.as_str(), "bridge" | "host" | "none")
+    }
+
+    /// Whether its containers share the wire of one of the host's interfaces.
+    pub fn shares_wire(&self) -> bool {
+        matches!(self.driver, NetworkDriver::Macvlan | NetworkDriver::Ipvlan)
+    }
+
+    /// Whether containers get interfaces in it.
+    pub fn connects(&self) -> bool {
+        self.driver == NetworkDriver::Bridge || self.shares_wire()
+    }
+
+    /// Whether it leads anywhere else: one that is internal doesn't, nor does a wire of its own.
+    pub fn leads_out(&self) -> bool {
+        !(self.internal || self.shares_wire() && self.option("parent").is_empty())
+    }
+
+    /// How its containers' interfaces share their parent's wire; the options were checked when it was made.
+    pub fn share(&self) -> Option<Share> {
+        match self.driver {
+            NetworkDriver::Macvlan => macvlan(self.option("macvlan_mode")).ok().map(Share::Macvlan),
+            NetworkDriver::Ipvlan => {
+                let mode = ipvlan(self.option("ipvlan_mode"), self.option("ipvlan_flag")).ok();
+                mode.map(|(mode, flag)| Share::Ipvlan(mode, flag))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether packets are routed on its wire, so that there is no gateway.
+    pub fn is_routed_wire(&self) -> bool {
+        matches!(self.share(), Some(Share::Ipvlan(IpvlanMode::L3 | IpvlanMode::L3s, _)))
+    }
+
+    /// Where it is known: one of this machine mostly.
+    pub fn scope(&self) -> &str {
+        if self.scope.is_empty() { "local" } else { &self.scope }
+    }
+
+    /// The pool that an address is of.
+    pub fn pool_of(&self, address: IpAddr) -> Option<&Pool> {
+        self.pools.iter().find(|p| p.subnet.contains(address))
+    }
+
+    fn option(&self, name: &str) -> &str {
+        self.options.get(name).map_or("", String::as_str)
     }
 
     pub fn ipv4(&self) -> Option<&Pool> {
@@ -105,6 +177,46 @@ impl NetworkRecord {
         let given = self.options.get("com.docker.network.bridge.host_binding_ipv4")?;
         given.parse().ok().filter(|a: &IpAddr| !a.is_unspecified())
     }
+}
+
+/// `-o macvlan_mode`.
+///
+/// # Errors
+/// In Docker's words.
+pub fn macvlan(mode: &str) -> Result<MacvlanMode, String> {
+    Ok(match mode {
+        "" | "bridge" => MacvlanMode::Bridge,
+        "private" => MacvlanMode::Private,
+        "vepa" => MacvlanMode::Vepa,
+        "passthru" => MacvlanMode::Passthru,
+        _ => {
+            return Err(format!(
+                "requested macvlan mode '{mode}' is not valid, 'bridge' mode is the macvlan driver default"
+            ));
+        }
+    })
+}
+
+/// `-o ipvlan_mode` and `-o ipvlan_flag`.
+///
+/// # Errors
+/// In Docker's words.
+pub fn ipvlan(mode: &str, flag: &str) -> Result<(IpvlanMode, IpvlanFlag), String> {
+    let mode = match mode {
+        "" | "l2" => IpvlanMode::L2,
+        "l3" => IpvlanMode::L3,
+        "l3s" => IpvlanMode::L3s,
+        _ => {
+            return Err(format!("requested ipvlan mode '{mode}' is not valid, 'l2' mode is the ipvlan driver default"));
+        }
+    };
+    let flag = match flag {
+        "" | "bridge" => IpvlanFlag::Bridge,
+        "private" => IpvlanFlag::Private,
+        "vepa" => IpvlanFlag::Vepa,
+        _ => return Err(format!("requested ipvlan flag '{flag}' is not valid, 'bridge' is the ipvlan driver default")),
+    };
+    Ok((mode, flag))
 }
 
 impl Record for NetworkRecord {

@@ -59,8 +59,13 @@ impl Subnet {
 
     /// The first address that is neither taken nor reserved.
     pub fn free(&self, taken: &BTreeSet<IpAddr>) -> Option<IpAddr> {
+        self.free_within(*self, taken)
+    }
+
+    /// The same of a range in it: that may begin and end with what would be reserved of a subnet.
+    pub fn free_within(&self, range: Subnet, taken: &BTreeSet<IpAddr>) -> Option<IpAddr> {
         let reserved = self.reserved();
-        let all = number(self.address)..=number(self.last());
+        let all = number(range.address)..=number(range.last());
         all.map(|n| like(self.address, n)).find(|a| !taken.contains(a) && !reserved.contains(a))
     }
 }

@@ -57,5 +57,5 @@ world_of! {
     CreateCgroup WriteLimit Freeze RemoveCgroup
     CloneInit Setup Exec ExecIn DeliverSignal ReleaseContainer
     CreateBridge RemoveBridge AddVethPair AttachToBridge MoveLink AddAddress AddRoute RemoveLink ShapeTraffic
-    PublishPort UnpublishPort ServeNames WriteNetworkFiles
+    EnsureParent AddSubInterface PublishPort UnpublishPort ServeNames WriteNetworkFiles
 }

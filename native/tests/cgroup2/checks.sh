@@ -102,6 +102,24 @@ same 'an address' 0 "$(cutaway exec other ip addr > /dev/null; echo $?)"
 cutaway rm -f other > /dev/null
 same 'nothing is left below the chosen parent' '' "$(find /sys/fs/cgroup/mine -name "$id*")"
 
+# Wires that are shared: of a dummy, by hardware address and by IP address, and of the marked part of another.
+cutaway network create -d macvlan --subnet 10.71.0.0/24 mac > /dev/null
+cutaway network create -d ipvlan --subnet 10.72.0.0/24 --subnet 10.73.0.0/24 -o ipvlan_mode=l3 -o parent=d0.7 routed > /dev/null 2>&1
+same 'no such parent' 1 $?
+ip link add d0 type dummy
+ip link set d0 up
+cutaway network create -d ipvlan --subnet 10.72.0.0/24 --subnet 10.73.0.0/24 -o ipvlan_mode=l3 -o parent=d0.7 routed > /dev/null
+same 'a marked part' 0 "$(ip link show d0.7 > /dev/null 2>&1; echo $?)"
+cutaway run -d --name m1 --network mac base sleep 1000 > /dev/null
+cutaway run -d --name r1 --network routed base sleep 1000 > /dev/null
+same macvlan 0 "$(cutaway run --rm --network mac base ping -c 1 -W 2 10.71.0.1 > /dev/null; echo $?)"
+same ipvlan 0 "$(cutaway run --rm --network routed --ip 10.73.0.9 base ping -c 1 -W 2 10.72.0.1 > /dev/null; echo $?)"
+holds 'a way without a gateway' 'default dev eth0' "$(cutaway exec r1 ip route)"
+same 'it leaves a wire' '' "$(cutaway network disconnect mac m1; cutaway exec m1 ip -o addr | grep eth0)"
+cutaway rm -f m1 r1 > /dev/null
+cutaway network rm mac routed > /dev/null
+same 'no interface is left' '' "$(ip -o link | grep -E 'dm-|d0[.]7')"
+
 same 'no group is left' '' "$(find /sys/fs/cgroup/cutaway -mindepth 1 -type d)"
 echo 'all checks were made'
 poweroff -f

@@ -96,7 +96,7 @@ impl<W: World> App<'_, W> {
                 ..NetworkSpec::default()
             };
             if !self.board.dry {
-                network::create(self.ctx, spec)?;
+                Box::pin(network::create(self.ctx, spec)).await?;
             }
             self.progress("Network", &name, "Created").await;
             Box::pin(self.reconnect(key, &name, &left)).await?;

@@ -9,7 +9,7 @@ use crate::engine::network::{allocate_addresses, ensure_bridge, find, release_ad
 use crate::engine::system::publish;
 use crate::engine::{Ctx, Error, Result};
 use crate::name::Digest;
-use crate::network::{NetworkDriver, NetworkRecord, Rate};
+use crate::network::{NetworkDriver, NetworkRecord, Pool, Rate};
 use crate::world::acts::*;
 use crate::world::{Fault, World};
 use cutaway_userland::Errno;
@@ -45,30 +45,37 @@ fn prepare<W: World>(ctx: &Ctx<W>, record: &mut ContainerRecord, network: &Netwo
     let Some(endpoint) = record.endpoints.get_mut(&network.name) else { return };
     endpoint.network_id = network.id.clone();
     endpoint.endpoint_id = ctx.new_id();
-    if network.driver != NetworkDriver::Bridge {
+    if !network.connects() {
         return;
     }
-    let mut mac = [0; 6];
-    ctx.world().random(&mut mac);
-    mac[0] = mac[0] & 0xfc | 0x02;
-    endpoint.mac = Some(endpoint.fixed_mac.unwrap_or(mac));
+    // An interface that shares its parent's hardware address has none of its own.
+    if network.driver != NetworkDriver::Ipvlan {
+        let mut mac = [0; 6];
+        ctx.world().random(&mut mac);
+        mac[0] = mac[0] & 0xfc | 0x02;
+        endpoint.mac = Some(endpoint.fixed_mac.unwrap_or(mac));
+    }
     endpoint.interface = (0..).map(|n| format!("eth{n}")).find(|n| !used.contains(n)).unwrap_or_default();
 }
 
 fn lease<W: World>(ctx: &Ctx<W>, record: &mut ContainerRecord, network: &NetworkRecord) -> Result<()> {
     let Some(endpoint) = record.endpoints.get_mut(&network.name) else { return Ok(()) };
-    if network.driver != NetworkDriver::Bridge {
+    if network.config_only.is_some() {
+        return Err(Error::Daemon("cannot create endpoint on configuration-only network".into()));
+    }
+    if !network.connects() {
         return Ok(());
     }
     let wanted = (endpoint.fixed_address, endpoint.fixed_address6);
     (endpoint.address, endpoint.address6) = allocate_addresses(ctx, &network.id, &record.id, wanted)?;
-    if let Some(pool) = network.ipv4() {
+    let gateway = |pool: &Pool| pool.gateway.filter(|_| !network.shares_wire() || network.leads_out());
+    if let Some(pool) = endpoint.address.and_then(|a| network.pool_of(a.into())) {
         endpoint.prefix = pool.subnet.prefix;
-        endpoint.gateway = v4(pool.gateway);
+        endpoint.gateway = gateway(pool).and_then(v4);
     }
-    if let Some(pool) = network.ipv6() {
+    if let Some(pool) = endpoint.address6.and_then(|a| network.pool_of(a.into())) {
         endpoint.prefix6 = pool.subnet.prefix;
-        endpoint.gateway6 = v6(pool.gateway);
+        endpoint.gateway6 = gateway(pool).and_then(v6);
     }
     Ok(())
 }
@@ -86,39 +93,62 @@ pub(super) async fn take_back<W: World>(ctx: &Ctx<W>, network: &NetworkRecord, c
     if !network.leases.values().any(|holder| holder == container) {
         return Ok(());
     }
-    let (link, _) = cable(container, &network.id);
+    let (host, inner) = cable(container, &network.id);
+    let link = if network.shares_wire() { inner } else { host };
     let act = RemoveLink { link, container: container.to_string(), name: String::new() };
     ctx.act("Whoever laid this cable was killed before it was of use", act).await?;
     release_addresses(ctx, &network.id, container)
 }
 
-/// Connects the running container to a bridge by a virtual cable.
+/// Gives the running container its interface in a network, which is not yet in the container: the end of a virtual cable
+/// to a bridge, or one that shares the wire of the host's. Its name, and that of the cable's other end.
+async fn interface<W: World>(
+    ctx: &Ctx<W>,
+    container: &str,
+    network: &NetworkRecord,
+) -> Result<(LinkName, Option<LinkName>)> {
+    let (host, peer) = cable(container, &network.id);
+    if let Some(share) = network.share() {
+        let (container, parent) = (container.to_string(), network.bridge.clone());
+        ctx.act(
+            "Without a bridge, the container is on the wire of the host's interface itself",
+            AddSubInterface { container, link: peer.clone(), parent, share },
+        )
+        .await?;
+        return Ok((peer, None));
+    }
+    ctx.act(
+        "A network namespace starts without a way out: a cable leads from the container to the host",
+        AddVethPair { container: container.to_string(), host: host.clone(), peer: peer.clone(), mtu: network.mtu },
+    )
+    .await?;
+    Ok((peer, Some(host)))
+}
+
+/// Connects the running container to a network.
 pub(super) async fn plug<W: World>(ctx: &Ctx<W>, record: &mut ContainerRecord, network: &NetworkRecord) -> Result<()> {
     note(ctx, record, network, "connect");
     let (id, rate) = (record.id.clone(), record.host.resources.network_rate);
     let Some(endpoint) = record.endpoints.get_mut(&network.name) else { return Ok(()) };
-    let (addresses, Some(mac)) = (endpoint.addresses(), endpoint.mac) else { return Ok(()) };
+    let (addresses, mac) = (endpoint.addresses(), endpoint.mac);
     if addresses.is_empty() {
         return Ok(());
     }
     ensure_bridge(ctx, network).await?;
-    let (host, peer) = cable(&id, &network.id);
-    ctx.act(
-        "A network namespace starts without a way out: a cable leads from the container to the host",
-        AddVethPair { container: id.clone(), host: host.clone(), peer: peer.clone(), mtu: network.mtu },
-    )
-    .await?;
-    endpoint.host_link = Some(host.clone());
-    let isolated = !network.connects_containers();
-    ctx.act(
-        "One end stays on the host and joins the others of this network at the bridge",
-        AttachToBridge { network: network.id.clone(), link: host.clone(), bridge: network.bridge.clone(), isolated },
-    )
-    .await?;
+    let (inner, host) = interface(ctx, &id, network).await?;
+    endpoint.host_link = Some(host.clone().unwrap_or_else(|| inner.clone()));
+    if let Some(link) = host.clone() {
+        let (bridge, isolated) = (network.bridge.clone(), !network.connects_containers());
+        ctx.act(
+            "One end stays on the host and joins the others of this network at the bridge",
+            AttachToBridge { network: network.id.clone(), link, bridge, isolated },
+        )
+        .await?;
+    }
     let name = endpoint.interface.clone();
     ctx.act(
         "The other end becomes the container's own network interface",
-        MoveLink { container: id.clone(), link: peer, name: name.clone() },
+        MoveLink { container: id.clone(), link: inner, name: name.clone() },
     )
     .await?;
     for (address, prefix) in addresses {
@@ -139,6 +169,8 @@ pub(super) async fn plug<W: World>(ctx: &Ctx<W>, record: &mut ContainerRecord, n
 pub(super) async fn shape<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, rate: Option<Rate>) -> Result<()> {
     for endpoint in record.endpoints.values() {
         let Some(link) = endpoint.host_link.clone() else { continue };
+        let network = ctx.world().get::<NetworkRecord>(&endpoint.network_id)?;
+        let link = Some(link).filter(|_| !network.is_some_and(|n| n.shares_wire()));
         let act = ShapeTraffic { container: record.id.clone(), link, name: endpoint.interface.clone(), rate };
         ctx.act("However much it sends and receives, it leaves the wire to others", act).await?;
     }
@@ -164,7 +196,15 @@ pub(super) async fn route<W: World>(
     why: &str,
 ) -> Result<()> {
     for gateway in gateways(record, networks).into_iter().filter(|g| !before.contains(g)) {
-        ctx.act(why, AddRoute { container: record.id.clone(), gateway }).await?;
+        ctx.act(why, AddRoute { container: record.id.clone(), gateway, on: None }).await?;
+    }
+    let first = ways_out(record, networks).first().copied();
+    if let Some((_, endpoint)) = first.filter(|(network, _)| network.is_routed_wire()) {
+        for (address, _) in endpoint.addresses() {
+            let any = if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+            let on = Some(endpoint.interface.clone());
+            ctx.act(why, AddRoute { container: record.id.clone(), gateway: any, on }).await?;
+        }
     }
     Ok(())
 }
@@ -172,7 +212,7 @@ pub(super) async fn route<W: World>(
 /// The networks that lead out, the one that is tried first before the others: the highest gateway priority, then the
 /// first by name; internal networks lead nowhere.
 fn ways_out<'a>(record: &'a ContainerRecord, networks: &'a [NetworkRecord]) -> Vec<(&'a NetworkRecord, &'a Endpoint)> {
-    let open = networks.iter().filter(|n| !n.internal);
+    let open = networks.iter().filter(|n| n.leads_out());
     let mut ways: Vec<_> = open.filter_map(|n| Some((n, record.endpoints.get(&n.name)?))).collect();
     ways.retain(|(_, endpoint)| !endpoint.addresses().is_empty());
     ways.arrange_by_key(|(network, endpoint)| (-endpoint.gw_priority, network.name.clone()));
@@ -241,7 +281,9 @@ pub(super) async fn publish_ports<W: World>(
     record: &mut ContainerRecord,
     networks: &[NetworkRecord],
 ) -> Result<()> {
-    let Some((network, endpoint)) = ways_out(record, networks).first().copied() else { return Ok(()) };
+    // Whoever is on a wire of the host's is reached there: nothing leads to it, as in Docker.
+    let way = ways_out(record, networks).first().copied().filter(|(network, _)| !network.shares_wire());
+    let Some((network, endpoint)) = way else { return Ok(()) };
     let (binding, endpoint) = (network.host_binding(), endpoint.clone());
     let mut wanted: Vec<(String, String, String)> = Vec::new();
     for (port, bindings) in &record.host.port_bindings {

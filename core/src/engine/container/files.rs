@@ -44,7 +44,7 @@ pub(super) fn network_files<W: World>(ctx: &Ctx<W>, record: &ContainerRecord) ->
 }
 
 fn hosts_file<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, mut text: String) -> String {
-    let gateway = host_gateway(ctx, record).and_then(|n| Some(n.ipv4()?.gateway));
+    let gateway = host_gateway(ctx, record).and_then(|n| n.ipv4()?.gateway);
     for extra in &record.host.extra_hosts {
         let Some((name, address)) = extra.split_once(':') else { continue };
         let address = match (address, gateway) {

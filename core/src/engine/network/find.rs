@@ -57,7 +57,8 @@ pub fn ensure_defaults<W: World>(ctx: &Ctx<W>) -> Result<()> {
 
 /// The subnets that no new network may have: those of the others, and those that the host reaches without us.
 pub(super) fn used_subnets<W: World>(ctx: &Ctx<W>, networks: &[NetworkRecord]) -> Vec<Subnet> {
-    let ours: Vec<Subnet> = networks.iter().flat_map(|n| &n.pools).map(|p| p.subnet).collect();
+    let ours: Vec<Subnet> =
+        networks.iter().filter(|n| n.config_only.is_none()).flat_map(|n| &n.pools).map(|p| p.subnet).collect();
     let host = ctx.world().host_subnets().into_iter().filter(|subnet| !ours.contains(subnet));
     host.collect::<Vec<_>>().into_iter().chain(ours.iter().copied()).collect()
 }
@@ -86,7 +87,7 @@ fn predefined(
     let pool = subnet.filter(|_| bridge).map(|subnet| Pool {
         subnet,
         subnet_given: false,
-        gateway: subnet.nth(1),
+        gateway: Some(subnet.nth(1)),
         gateway_given: true,
         range: None,
         aux_addresses: BTreeMap::new(),
@@ -104,6 +105,10 @@ fn predefined(
         labels: BTreeMap::new(),
         bridge: LinkName(if bridge { interface } else { "" }.to_string()),
         mtu: 1500,
+        made_parent: false,
+        config_only: None,
+        config_from: String::new(),
+        scope: String::new(),
         leases: BTreeMap::new(),
     }
 }

@@ -6,7 +6,7 @@ use crate::container::ContainerRecord;
 use crate::engine::system::Inspection;
 use crate::engine::{Ctx, Error, Result};
 use crate::name::short_id;
-use crate::network::{NetworkDriver, NetworkRecord, Pool};
+use crate::network::{NetworkRecord, Pool};
 use crate::view::filter::Filters;
 use crate::view::table::Formatter;
 use crate::view::{rows, units};
@@ -48,16 +48,16 @@ pub fn inspect_value<W: World>(ctx: &Ctx<W>, network: &NetworkRecord) -> Result<
         "Name": network.name,
         "Id": network.id,
         "Created": units::rfc3339(network.created),
-        "Scope": "local",
+        "Scope": network.scope(),
         "Driver": network.driver.name(),
         "EnableIPv4": has_ipv4(network),
-        "EnableIPv6": network.ipv6().is_some(),
+        "EnableIPv6": has_ipv6(network),
         "IPAM": {"Driver": "default", "Options": ipam_options, "Config": pools(network)},
         "Internal": network.internal,
         "Attachable": network.attachable,
         "Ingress": false,
-        "ConfigFrom": {"Network": ""},
-        "ConfigOnly": false,
+        "ConfigFrom": {"Network": network.config_from},
+        "ConfigOnly": network.config_only.is_some(),
         "Containers": containers,
         "Options": network.options,
         "Labels": network.labels,
@@ -66,7 +66,11 @@ pub fn inspect_value<W: World>(ctx: &Ctx<W>, network: &NetworkRecord) -> Result<
 
 /// Networks without addresses of their own count as having IPv4.
 fn has_ipv4(network: &NetworkRecord) -> bool {
-    network.pools.is_empty() || network.ipv4().is_some()
+    network.config_only.map_or_else(|| network.pools.is_empty() || network.ipv4().is_some(), |versions| versions.ipv4)
+}
+
+fn has_ipv6(network: &NetworkRecord) -> bool {
+    network.config_only.map_or_else(|| network.ipv6().is_some(), |versions| versions.ipv6)
 }
 
 /// The entries of `IPAM.Config`: a gateway that Docker chose for a subnet that a person gave is not in them.
@@ -79,8 +83,8 @@ fn pools(network: &NetworkRecord) -> Value {
         if let Some(range) = pool.range {
             entry.insert("IPRange".into(), range.to_string().into());
         }
-        if pool.gateway_given || !pool.subnet_given {
-            entry.insert("Gateway".into(), pool.gateway.to_string().into());
+        if let Some(gateway) = pool.gateway.filter(|_| pool.gateway_given || !pool.subnet_given) {
+            entry.insert("Gateway".into(), gateway.to_string().into());
         }
         if !pool.aux_addresses.is_empty() {
             entry.insert("AuxiliaryAddresses".into(), json!(pool.aux_addresses));
@@ -131,7 +135,7 @@ pub(super) async fn list<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i3
         if !(filters.exact("driver", network.driver.name())
             && filters.matches("id", &network.id)
             && filters.matches("name", &network.name)
-            && filters.exact("scope", "local")
+            && filters.exact("scope", network.scope())
             && filters.labels(&network.labels)
             && (!filters.has("type") || filters.values("type").iter().any(kind)))
         {
@@ -155,16 +159,11 @@ fn row(network: &NetworkRecord, whole: bool) -> Value {
         "Driver": network.driver.name(),
         "ID": if whole { &network.id } else { short_id(&network.id) },
         "IPv4": has_ipv4(network).to_string(),
-        "IPv6": network.ipv6().is_some().to_string(),
+        "IPv6": has_ipv6(network).to_string(),
         "Internal": network.internal.to_string(),
         "Labels": units::labels(&network.labels),
         "Name": network.name,
-        "Scope": "local",
+        "Scope": network.scope(),
         "@labels": network.labels,
     })
-}
-
-/// Whether a network has addresses to give.
-pub(super) fn is_bridge(network: &NetworkRecord) -> bool {
-    network.driver == NetworkDriver::Bridge
 }

@@ -5,6 +5,7 @@ mod connect;
 mod create;
 mod find;
 mod inspect;
+mod plan;
 mod remove;
 #[cfg(test)]
 mod tests;

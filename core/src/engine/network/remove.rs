@@ -2,11 +2,11 @@
 
 use super::create::note;
 use super::find::{find, lookup};
-use super::inspect::{is_bridge, members};
+use super::inspect::members;
 use crate::cli::Invocation;
 use crate::engine::system::{Pruned, confirm};
 use crate::engine::{Ctx, Error, Result};
-use crate::network::NetworkRecord;
+use crate::network::{NetworkDriver, NetworkRecord};
 use crate::view::filter::Filters;
 use crate::view::units;
 use crate::world::World;
@@ -44,6 +44,12 @@ pub async fn remove<W: World>(ctx: &Ctx<W>, network: &NetworkRecord) -> Result<(
     if !network.is_user_defined() {
         return Err(Error::Daemon(format!("{name} is a pre-defined network and cannot be removed")));
     }
+    if network.config_only.is_some()
+        && ctx.world().list::<NetworkRecord>()?.iter().any(|other| other.config_from == *name)
+    {
+        let why = format!("error while removing network: configuration network {name:?} is in use");
+        return Err(Error::Daemon(why));
+    }
     let members = members(ctx, network)?;
     if !members.is_empty() {
         let shown: Vec<String> = members
@@ -57,12 +63,17 @@ pub async fn remove<W: World>(ctx: &Ctx<W>, network: &NetworkRecord) -> Result<(
             shown.join(", ")
         )));
     }
-    if is_bridge(network) {
-        let act = RemoveBridge { network: network.id.clone(), bridge: network.bridge.clone() };
-        ctx.act("No container is left that needs the network's bridge", act).await?;
+    let parent = network.shares_wire();
+    let others = ctx.world().list::<NetworkRecord>()?;
+    let shared = others.iter().any(|other| other.id != network.id && other.bridge == network.bridge);
+    if network.driver == NetworkDriver::Bridge || parent && network.made_parent && !shared {
+        let act = RemoveBridge { network: network.id.clone(), bridge: network.bridge.clone(), parent };
+        ctx.act("No container is left that needs the network's interface", act).await?;
     }
     ctx.world().remove::<NetworkRecord>(&network.id)?;
-    note(ctx, "destroy", network);
+    if network.config_only.is_none() {
+        note(ctx, "destroy", network);
+    }
     Ok(())
 }
 
@@ -91,7 +102,7 @@ pub async fn prune<W: World>(ctx: &Ctx<W>, filters: &Filters) -> Result<Pruned> 
     let mut pruned = Pruned::default();
     for network in ctx.world().list::<NetworkRecord>()? {
         let recent = until.is_some_and(|until| network.created > until);
-        if !network.is_user_defined() || recent || !filters.labels(&network.labels) {
+        if !network.is_user_defined() || network.config_only.is_some() || recent || !filters.labels(&network.labels) {
             continue;
         }
         if members(ctx, &network)?.is_empty() {

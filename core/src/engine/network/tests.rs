@@ -82,7 +82,7 @@ fn both_versions_of_addresses() {
          0.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.7.0.0.0.0.0.d.f.ip6.arpa\tname = web.six\n\
          nc: can't connect to remote host (fd00:7::50): Connection refused\n\
          docker: Error response from daemon: failed to set up container networking: invalid config for network six: \
-         invalid endpoint settings:\nno configured subnet contains IP address fd00:8::1\n\n\
+         invalid endpoint settings:\nno configured subnet or ip-range contain the IP address fd00:8::1\n\n\
          Run 'docker run --help' for more information\n"
     );
 }
@@ -96,7 +96,7 @@ fn subnets_are_chosen_and_refused() {
         docker network create --subnet 10.0.0.7/24 x\n\
         docker network create -o com.docker.network.driver.mtu=big x\n\
         docker network create --ipv4=false x\n\
-        docker network create -d macvlan x | cut -c -70\n\
+        docker network create -d nosuch x\n\
         docker network ls -q --filter name=^x$";
     assert_eq!(
         shell(script),
@@ -106,7 +106,7 @@ fn subnets_are_chosen_and_refused() {
          Error response from daemon: invalid network config:\ninvalid subnet 10.0.0.7/24: it should be 10.0.0.0/24\n\
          Error response from daemon: failed to parse com.docker.network.driver.mtu value: big (strconv.Atoi: parsing \"big\": invalid syntax)\n\
          Error response from daemon: IPv4 or IPv6 must be enabled\n\
-         Error response from daemon: networks of driver macvlan are not supported: they would put containers onto the host's own wire; use a bridge\n"
+         Error response from daemon: could not find plugin nosuch in v1 plugin registry: plugin \"nosuch\" not found\n"
     );
 }
 
@@ -128,7 +128,7 @@ fn a_running_container_changes_networks() {
          Error response from daemon: container ID is not connected to network one\n\
          Error response from daemon: Address already in use\n\
          Error response from daemon: invalid config for network one: invalid endpoint settings:\n\
-         no configured subnet contains IP address 1.2.3.4\n"
+         no configured subnet or ip-range contain the IP address 1.2.3.4\n"
     );
 }
 
@@ -187,5 +187,75 @@ fn options_of_a_bridge() {
         shell(script),
         "apart\npage\n80/tcp -> 127.0.0.1:8002\n1400\n1\n\
          wget: can't connect to remote host (127.0.0.1): Connection refused\nclosed\n0\n"
+    );
+}
+
+#[test]
+fn configurations_that_are_lent() {
+    let script = "docker network create --config-only --subnet 10.5.0.0/24 --gateway 10.5.0.9 --label a=b -o x=y conf > /dev/null\n\
+        docker network inspect -f '{{.Driver}} {{.Scope}} {{.ConfigOnly}} {{json .IPAM.Config}} {{json .Labels}}' conf\n\
+        docker network create --config-from conf -d macvlan --internal net > /dev/null\n\
+        docker network inspect -f '{{.Driver}} {{.ConfigFrom.Network}} {{json .IPAM.Config}} {{json .Labels}} {{json .Options}}' net\n\
+        docker network rm conf; docker network ls --format '{{.Name}} {{.Driver}}' --filter type=custom\n\
+        docker run -q --network conf busybox true 2>&1 | head -1\n\
+        docker network create --config-only --internal x 2>&1 | cut -c -90\n\
+        docker network create --config-from conf --label c=d x\n\
+        docker network create --config-from conf -o c=d x\n\
+        docker network create --config-from conf --config-only x\n\
+        docker network create --config-from net x\n\
+        docker network rm net; docker network prune -f; docker network rm conf";
+    assert_eq!(
+        shell(script),
+        "null local true [{\"Subnet\":\"10.5.0.0/24\",\"Gateway\":\"10.5.0.9\"}] {\"a\":\"b\"}\n\
+         macvlan conf [{\"Subnet\":\"10.5.0.0/24\",\"Gateway\":\"10.5.0.9\"}] {\"a\":\"b\"} {\"x\":\"y\"}\n\
+         Error response from daemon: error while removing network: configuration network \"conf\" is in use\n\
+         exit status 1\nconf null\nnet macvlan\n\
+         docker: Error response from daemon: failed to set up container networking: \
+         cannot create endpoint on configuration-only network\n\
+         Error response from daemon: configuration network can only contain network specific fields\n\
+         Error response from daemon: user-specified configurations are not supported if the network depends on a configuration network\n\
+         Error response from daemon: network driver options are not supported if the network depends on a configuration network\n\
+         Error response from daemon: a configuration network cannot depend on another configuration network\n\
+         Error response from daemon: configuration network \"net\" does not exist\nnet\nconf\n"
+    );
+}
+
+#[test]
+fn wires_of_the_host_are_shared() {
+    let script = "docker network create -d macvlan --subnet 10.0.2.0/24 --gateway 10.0.2.2 --ip-range 10.0.2.128/25 \
+            --aux-address spare=10.0.2.128 -o parent=eth0 wire > /dev/null\n\
+        serve --name m1 --network wire -p 8080:80; docker port m1; ping -c 1 -W 1 10.0.2.129 | grep -c '1 packets transmitted, 0'\n\
+        docker run --rm --network wire busybox sh -c 'ip -o -4 addr show eth0 | grep -o \"inet [0-9./]*\"; ip route | head -1; wget -qO- http://m1/; ping -c 1 -W 1 10.0.2.15 | tail -1; ping -c 1 10.0.2.2 | tail -2 | head -1'\n\
+        docker inspect -f '{{json .NetworkSettings.Ports}} {{.NetworkSettings.Networks.wire.Gateway}}' m1\n\
+        docker network create -d macvlan --internal --subnet 10.8.0.0/24 --subnet 10.9.0.0/30 alone > /dev/null; ip -o link | grep -c ' dm-'\n\
+        docker network connect alone m1; docker exec m1 ip -o -4 addr | wc -l; docker network disconnect wire m1; docker exec m1 ip -o -4 addr show | grep -c 10.8.0.1/24\n\
+        docker exec m1 ip route | grep -c default; docker rm -f m1 > /dev/null; docker network rm alone wire; ip -o link | grep -c ' dm-'";
+    assert_eq!(
+        shell(script),
+        "1\ninet 10.0.2.130/24\ndefault via 10.0.2.2 dev eth0 \npage\n\
+         1 packets transmitted, 0 packets received, 100% packet loss\n\
+         1 packets transmitted, 1 packets received, 0% packet loss\n\
+         {\"80/tcp\":null} 10.0.2.2\n1\n3\n1\n0\nalone\nwire\n0\n"
+    );
+}
+
+#[test]
+fn wires_are_routed_and_marked() {
+    let script = "docker network create -d ipvlan --subnet 10.3.0.0/24 --subnet 10.4.0.0/24 -o parent=eth0.30 -o ipvlan_mode=l3 routed > /dev/null\n\
+        ip -o link | grep -o 'eth0.30@[a-z0-9]*'; docker network inspect -f '{{json .IPAM.Config}}' routed\n\
+        serve --name i1 --network routed; serve --name i2 --network routed --ip 10.4.0.7\n\
+        docker exec i2 sh -c 'ip route; wget -qO- http://i1/'; docker inspect -f '{{.NetworkSettings.Networks.routed.MacAddress}}.' i1\n\
+        docker network create -d ipvlan -o parent=eth0.30 x 2>&1 | sed -E 's/dm-[0-9a-f]{12}/dm-ID/'\n\
+        for p in eth7 eth0.5000 eth7.1 lo; do docker network create -d macvlan -o parent=$p x; done; docker network ls -q --filter name=^x$\n\
+        docker rm -f i1 i2 > /dev/null; docker network rm routed; ip -o link | grep -c eth0.30";
+    assert_eq!(
+        shell(script),
+        "eth0.30@if2\n[{\"Subnet\":\"10.3.0.0/24\"},{\"Subnet\":\"10.4.0.0/24\"}]\n\
+         default dev eth0 scope link \n10.4.0.0/24 dev eth0 scope link  src 10.4.0.7 \npage\n.\n\
+         Error response from daemon: network dm-ID is already using parent interface eth0.30\n\
+         Error response from daemon: invalid subinterface vlan name eth7, example formatting is eth0.10\n\
+         Error response from daemon: vlan id must be between 1-4094, received: 5000\n\
+         Error response from daemon: -o parent interface was not found on the host: eth7\n\
+         Error response from daemon: loopback interface is not a valid macvlan parent link\nrouted\n0\n"
     );
 }

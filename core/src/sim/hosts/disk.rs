@@ -69,6 +69,6 @@ fn connect(machine: &Machine) -> Result<NetNsId> {
     machine.set_resolver(&outside, IpAddr::V4(Ipv4Addr::new(10, 0, 2, 3)), Rc::new(|_| Answer::NoSuchName));
     machine.set_up(&host, "eth0", true)?;
     machine.set_up(&outside, "eth0", true)?;
-    machine.set_default_route(&host, IpAddr::from([10, 0, 2, 2]))?;
+    machine.set_default_route(&host, IpAddr::from([10, 0, 2, 2]), None)?;
     Ok(outside)
 }

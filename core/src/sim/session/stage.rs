@@ -202,7 +202,7 @@ fn networks(memory: &Memory) -> Vec<NetworkView> {
         .into_iter()
         .map(|network| NetworkView {
             subnet: text(network.pools.first().map(|p| p.subnet.to_string())),
-            gateway: text(network.pools.first().map(|p| p.gateway.to_string())),
+            gateway: text(network.pools.first().and_then(|p| p.gateway).map(|a| a.to_string())),
             driver: network.driver.name().to_string(),
             id: network.id,
             name: network.name,

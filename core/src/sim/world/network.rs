@@ -62,6 +62,26 @@ impl Performs<RemoveBridge> for SimWorld {
     }
 }
 
+impl Performs<EnsureParent> for SimWorld {
+    async fn perform(&self, act: EnsureParent) -> Result<bool, Fault> {
+        let (machine, host) = (self.machine(), self.machine().host_network());
+        let (name, what) = (&act.parent.0, format!("find {}", act.parent.0));
+        if machine.interfaces(&host).iter().any(|interface| interface.name == *name) {
+            return Ok(false);
+        }
+        let made = act.make.map_or(Err(Errno::ENODEV), |make| machine.add_parent(&host, name, &make));
+        made.during(what).map(|()| true)
+    }
+}
+
+impl Performs<AddSubInterface> for SimWorld {
+    async fn perform(&self, act: AddSubInterface) -> Result<(), Fault> {
+        let (machine, host) = (self.machine(), self.machine().host_network());
+        let what = format!("share {}", act.parent.0);
+        machine.add_sub(&host, &act.link.0, &act.parent.0, act.share).during(what)
+    }
+}
+
 impl Performs<AddVethPair> for SimWorld {
     async fn perform(&self, act: AddVethPair) -> Result<(), Fault> {
         let host = self.machine().host_network();
@@ -96,10 +116,13 @@ impl Performs<AddAddress> for SimWorld {
     async fn perform(&self, act: AddAddress) -> Result<(), Fault> {
         let (machine, ns) = (self.machine(), self.network_of(&act.container)?);
         let what = format!("give {} its address", act.name);
-        machine.set_mac(&ns, &act.name, act.mac).during(&*what)?;
+        if let Some(mac) = act.mac {
+            machine.set_mac(&ns, &act.name, mac).during(&*what)?;
+        }
         let mut addresses = vec![(act.address, act.prefix)];
+        let own = machine.interfaces(&ns).into_iter().find(|interface| interface.name == act.name);
         if act.address.is_ipv6() {
-            addresses.push((link_local(act.mac), 64));
+            addresses.extend(own.map(|interface| (link_local(interface.mac), 64)));
         }
         for (address, prefix) in addresses {
             let added = machine.add_address(&ns, &act.name, address, prefix);
@@ -113,22 +136,32 @@ impl Performs<AddAddress> for SimWorld {
 impl Performs<AddRoute> for SimWorld {
     async fn perform(&self, act: AddRoute) -> Result<(), Fault> {
         let ns = self.network_of(&act.container)?;
-        self.machine().set_default_route(&ns, act.gateway).during(format!("add route via {}", act.gateway))
+        self.machine()
+            .set_default_route(&ns, act.gateway, act.on.as_deref())
+            .during(format!("add route via {}", act.gateway))
     }
 }
 
 impl Performs<ShapeTraffic> for SimWorld {
     async fn perform(&self, act: ShapeTraffic) -> Result<(), Fault> {
         let (host, ns) = (self.machine().host_network(), self.network_of(&act.container)?);
-        let what = format!("shape {}", act.link.0);
-        self.machine().shape(&host, &act.link.0, act.rate).during(&*what)?;
+        let what = format!("shape {}", act.name);
+        if let Some(link) = &act.link {
+            self.machine().shape(&host, &link.0, act.rate).during(&*what)?;
+        }
         self.machine().shape(&ns, &act.name, act.rate).during(what)
     }
 }
 
 impl Performs<RemoveLink> for SimWorld {
     async fn perform(&self, act: RemoveLink) -> Result<(), Fault> {
-        let removed = self.machine().remove_link(&self.machine().host_network(), &act.link.0);
+        let mut removed = self.machine().remove_link(&self.machine().host_network(), &act.link.0);
+        // One that shares a wire is in the container as a whole.
+        if removed.is_err()
+            && let Ok(ns) = self.network_of(&act.container)
+        {
+            removed = self.machine().remove_link(&ns, &act.name);
+        }
         unless(removed, &[Errno::ENODEV, Errno::ENOENT, Errno::ENXIO]).during(format!("delete {}", act.link.0))
     }
 }

@@ -5,6 +5,7 @@
 
 mod content;
 mod network;
+mod parent;
 mod process;
 mod setup;
 mod snapshot;
@@ -14,6 +15,7 @@ pub use network::{
     AddAddress, AddRoute, AddVethPair, AttachToBridge, CreateBridge, LinkName, MoveLink, Protocol, PublishPort,
     RemoveBridge, RemoveLink, ServeNames, ShapeTraffic, UnpublishPort, WriteNetworkFiles,
 };
+pub use parent::{AddSubInterface, EnsureParent, IpvlanFlag, IpvlanMode, MacvlanMode, Parent, Share};
 pub use process::{
     CgroupLimit, CloneInit, CreateCgroup, DeliverSignal, DeviceRule, Exec, ExecId, ExecIn, Freeze, LogDriver,
     Namespace, NamespaceKind, NamespaceSource, ReleaseContainer, RemoveCgroup, Stdio, WriteLimit,

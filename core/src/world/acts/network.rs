@@ -45,11 +45,13 @@ impl Act for CreateBridge {
     }
 }
 
-/// Deletes a bridge and its rules. Succeeds where there is none.
+/// Deletes a bridge and its rules, or the interface that was made for containers to share. Succeeds where there is none.
 #[derive(Clone, Debug)]
 pub struct RemoveBridge {
     pub network: String,
     pub bridge: LinkName,
+    /// It is no bridge, but an interface that containers shared.
+    pub parent: bool,
 }
 
 impl Act for RemoveBridge {
@@ -57,7 +59,7 @@ impl Act for RemoveBridge {
     fn story(&self) -> Story {
         story(
             "remove-bridge",
-            format!("Delete the bridge {}", self.bridge.0),
+            format!("Delete the {} {}", if self.parent { "interface" } else { "bridge" }, self.bridge.0),
             vec![Subject::Network(self.network.clone())],
             vec![format!("sendto(netlink, RTM_DELLINK {:?})", self.bridge.0)],
         )
@@ -149,7 +151,8 @@ pub struct AddAddress {
     pub name: String,
     pub address: IpAddr,
     pub prefix: u8,
-    pub mac: [u8; 6],
+    /// None where the interface has none of its own.
+    pub mac: Option<[u8; 6]>,
 }
 
 impl Act for AddAddress {
@@ -171,17 +174,26 @@ impl Act for AddAddress {
 #[derive(Clone, Debug)]
 pub struct AddRoute {
     pub container: String,
+    /// The unspecified address where there is no gateway, but everything is behind `on`.
     pub gateway: IpAddr,
+    /// The interface that everything is behind.
+    pub on: Option<String>,
 }
 
 impl Act for AddRoute {
     type Output = ();
     fn story(&self) -> Story {
+        let (what, way) = match &self.on {
+            Some(name) => (format!("Look for everything else behind {name}"), format!("dev {name}")),
+            None => {
+                (format!("Send everything else through the gateway {}", self.gateway), format!("via {}", self.gateway))
+            }
+        };
         story(
             "add-route",
-            format!("Send everything else through the gateway {}", self.gateway),
+            what,
             vec![Subject::Container(self.container.clone())],
-            vec![format!("sendto(netlink, RTM_NEWROUTE default via {})", self.gateway)],
+            vec![format!("sendto(netlink, RTM_NEWROUTE default {way})")],
         )
     }
 }
@@ -192,7 +204,8 @@ impl Act for AddRoute {
 #[derive(Clone, Debug)]
 pub struct ShapeTraffic {
     pub container: String,
-    pub link: LinkName,
+    /// The host's end; there is none where the container shares a wire.
+    pub link: Option<LinkName>,
     /// Its name in the container.
     pub name: String,
     pub rate: Option<Rate>,
@@ -212,21 +225,22 @@ impl Act for ShapeTraffic {
             "shape-traffic",
             what,
             vec![Subject::Container(self.container.clone())],
-            vec![
-                format!("sendto(netlink, {call} dev {})", self.link.0),
-                "setns(netns, CLONE_NEWNET)".into(),
-                format!("sendto(netlink, {call} dev {})", self.name),
-            ],
+            self.link
+                .iter()
+                .map(|link| format!("sendto(netlink, {call} dev {})", link.0))
+                .chain(["setns(netns, CLONE_NEWNET)".into(), format!("sendto(netlink, {call} dev {})", self.name)])
+                .collect(),
         )
     }
 }
 
-/// Deletes a virtual cable, by its name on the host. Succeeds where there is none.
+/// Deletes a virtual cable by its name on the host, or a container's interface that shares a wire. Succeeds where there
+/// is none.
 #[derive(Clone, Debug)]
 pub struct RemoveLink {
     pub link: LinkName,
     pub container: String,
-    /** Its name in the container. */
+    /// Its name in the container.
     pub name: String,
 }
 

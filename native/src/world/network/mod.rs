@@ -9,8 +9,8 @@ use super::LinuxWorld;
 use crate::sys::{self, OrFault};
 use cutaway_core::network::Subnet;
 use cutaway_core::world::acts::{
-    AddAddress, AddRoute, AddVethPair, AttachToBridge, CreateBridge, MoveLink, PublishPort, RemoveBridge, RemoveLink,
-    ServeNames, ShapeTraffic, UnpublishPort, WriteNetworkFiles,
+    AddAddress, AddRoute, AddSubInterface, AddVethPair, AttachToBridge, CreateBridge, EnsureParent, MoveLink, Parent,
+    PublishPort, RemoveBridge, RemoveLink, ServeNames, ShapeTraffic, UnpublishPort, WriteNetworkFiles,
 };
 use cutaway_core::world::{Fault, Performs};
 use firewall::Bridge;
@@ -111,11 +111,43 @@ impl Performs<CreateBridge> for LinuxWorld {
 impl Performs<RemoveBridge> for LinuxWorld {
     async fn perform(&self, act: RemoveBridge) -> Result<(), Fault> {
         match self.host_links(|links| links.delete(&act.bridge.0)) {
+            Ok(()) if act.parent => {}
             Ok(()) => firewall::close(&act.bridge.0),
             Err(Errno::ENODEV) => {}
             Err(e) => return Err(sys::fault(e, format!("delete bridge {}", act.bridge.0))),
         }
         Ok(())
+    }
+}
+
+impl Performs<EnsureParent> for LinuxWorld {
+    async fn perform(&self, act: EnsureParent) -> Result<bool, Fault> {
+        self.needs_root("networks on a wire of the host's")?;
+        let name = act.parent.0.as_str();
+        let made = self.host_links(|links| match (links.link(name), &act.make) {
+            (Ok(_), _) => Ok(false),
+            (Err(_), Some(make)) => links.add_parent(name, make).map(|()| true),
+            (Err(e), None) => Err(e),
+        });
+        match (made, &act.make) {
+            (Err(Errno::EOPNOTSUPP), Some(make)) => {
+                let kind = if *make == Parent::Dummy { "dummy" } else { "vlan" };
+                Err(Fault::Unsupported(format!("this kernel has no {kind} interfaces: load its module {kind}")))
+            }
+            (made, _) => made.or_fault(format!("find {name}")),
+        }
+    }
+}
+
+impl Performs<AddSubInterface> for LinuxWorld {
+    async fn perform(&self, act: AddSubInterface) -> Result<(), Fault> {
+        let kind = act.share.words().0;
+        match self.host_links(|links| links.add_sub(&act.link.0, &act.parent.0, act.share)) {
+            Err(Errno::EOPNOTSUPP) => {
+                Err(Fault::Unsupported(format!("this kernel has no {kind} interfaces: load its module {kind}")))
+            }
+            other => other.or_fault(format!("failed to create the {kind} port")),
+        }
     }
 }
 
@@ -147,7 +179,9 @@ impl Performs<AddAddress> for LinuxWorld {
         let six = act.address.is_ipv6();
         let add = |links: &mut Netlink| {
             let _ = links.set_up("lo");
-            links.set_mac(&act.name, act.mac)?;
+            if let Some(mac) = act.mac {
+                links.set_mac(&act.name, mac)?;
+            }
             // Only in networks of version 6 does an interface choose itself an address of its own, and only when it is
             // switched on. A kernel without that version has nothing to be told.
             if six {
@@ -171,14 +205,15 @@ impl Performs<AddAddress> for LinuxWorld {
 
 impl Performs<AddRoute> for LinuxWorld {
     async fn perform(&self, act: AddRoute) -> Result<(), Fault> {
-        self.container_links(&act.container, |links| links.set_default_route(act.gateway))
+        self.container_links(&act.container, |links| links.set_default_route(act.gateway, act.on.as_deref()))
     }
 }
 
 impl Performs<ShapeTraffic> for LinuxWorld {
     async fn perform(&self, act: ShapeTraffic) -> Result<(), Fault> {
-        let what = format!("shape {}", act.link.0);
-        self.host_links(|links| links.shape(&act.link.0, act.rate)).or_fault(what)?;
+        if let Some(link) = &act.link {
+            self.host_links(|links| links.shape(&link.0, act.rate)).or_fault(format!("shape {}", link.0))?;
+        }
         self.container_links(&act.container, |links| links.shape(&act.name, act.rate))
     }
 }
@@ -186,8 +221,15 @@ impl Performs<ShapeTraffic> for LinuxWorld {
 impl Performs<RemoveLink> for LinuxWorld {
     async fn perform(&self, act: RemoveLink) -> Result<(), Fault> {
         match self.host_links(|links| links.delete(&act.link.0)) {
-            // With the container's namespace the kernel has deleted both ends.
-            Ok(()) | Err(Errno::ENODEV) => Ok(()),
+            Ok(()) => Ok(()),
+            // One that shares a wire is in the container as a whole; with the container's namespace the kernel has
+            // deleted it, as it has both ends of a cable.
+            Err(Errno::ENODEV) => {
+                if self.live_pid(&act.container).is_some() && !act.name.is_empty() {
+                    let _ = self.container_links(&act.container, |links| links.delete(&act.name));
+                }
+                Ok(())
+            }
             Err(e) => Err(sys::fault(e, format!("delete link {}", act.link.0))),
         }
     }

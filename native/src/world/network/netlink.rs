@@ -5,6 +5,7 @@
 
 use crate::sys;
 use cutaway_core::network::{Rate, Subnet};
+use cutaway_core::world::acts::{IpvlanFlag, IpvlanMode, MacvlanMode, Parent, Share};
 use nix::Result;
 use nix::errno::Errno;
 use std::net::IpAddr;
@@ -27,6 +28,11 @@ const REPLACE: u16 = 0x100;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
+/// The interface that this one is made from.
+const IFLA_LINK: u16 = 5;
+/// Of macvlan and ipvlan: the mode; of vlan: the mark. Each is the first of its kind's own.
+const INFO_FIRST: u16 = 1;
+const IFLA_IPVLAN_FLAGS: u16 = 2;
 const IFLA_MASTER: u16 = 10;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_NET_NS_FD: u16 = 28;
@@ -202,6 +208,40 @@ impl Netlink {
         self.ask(message).map(drop)
     }
 
+    /// An interface that leads nowhere, or the part of another's wire that has a mark; switched on.
+    pub fn add_parent(&mut self, name: &str, make: &Parent) -> Result<()> {
+        let message = Message::new(NEW_LINK, ACK | CREATE | EXCLUSIVE).link(0, 0, 0).name(IFLA_IFNAME, name);
+        let message = match make {
+            Parent::Dummy => message.nest(IFLA_LINKINFO, |m| m.attribute(INFO_KIND, b"dummy")),
+            Parent::Vlan { on, id } => {
+                let index = self.link(&on.0)?.index;
+                let id = id.to_ne_bytes();
+                message.attribute(IFLA_LINK, &index.to_ne_bytes()).nest(IFLA_LINKINFO, |m| {
+                    m.attribute(INFO_KIND, b"vlan").nest(INFO_DATA, |m| m.attribute(INFO_FIRST, &id))
+                })
+            }
+        };
+        self.ask(message)?;
+        self.set_up(name)
+    }
+
+    /// An interface that shares the wire of another.
+    pub fn add_sub(&mut self, name: &str, parent: &str, share: Share) -> Result<()> {
+        let index = self.link(parent)?.index;
+        let message = Message::new(NEW_LINK, ACK | CREATE | EXCLUSIVE).link(0, 0, 0).name(IFLA_IFNAME, name);
+        let message = message.attribute(IFLA_LINK, &index.to_ne_bytes()).nest(IFLA_LINKINFO, |m| {
+            let m = m.attribute(INFO_KIND, share.words().0.as_bytes());
+            m.nest(INFO_DATA, |m| match share {
+                Share::Macvlan(mode) => m.attribute(INFO_FIRST, &macvlan_mode(mode).to_ne_bytes()),
+                Share::Ipvlan(mode, flag) => {
+                    let m = m.attribute(INFO_FIRST, &ipvlan_mode(mode).to_ne_bytes());
+                    m.attribute(IFLA_IPVLAN_FLAGS, &ipvlan_flag(flag).to_ne_bytes())
+                }
+            })
+        });
+        self.ask(message).map(drop)
+    }
+
     pub fn delete(&mut self, name: &str) -> Result<()> {
         let index = self.link(name)?.index;
         self.ask(Message::new(DELETE_LINK, ACK).link(index, 0, 0)).map(drop)
@@ -294,15 +334,23 @@ impl Netlink {
         Ok(answers.iter().filter(mine).filter_map(address).collect())
     }
 
-    /// In place of the one for this version of addresses.
-    pub fn set_default_route(&mut self, gateway: IpAddr) -> Result<()> {
+    /// In place of the one for this version of addresses. With `on`, everything is behind that interface.
+    pub fn set_default_route(&mut self, gateway: IpAddr, on: Option<&str>) -> Result<()> {
         const MAIN_TABLE: u8 = 254;
         const BY_ADMINISTRATOR: u8 = 4;
         const UNICAST: u8 = 1;
+        const ON_THE_WIRE: u8 = 253;
+        const RTA_OIF: u16 = 4;
+        const RTA_GATEWAY: u16 = 5;
         let family = if gateway.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
-        let fixed = [family as u8, 0, 0, 0, MAIN_TABLE, BY_ADMINISTRATOR, 0, UNICAST, 0, 0, 0, 0];
+        let scope = if on.is_some() && gateway.is_ipv4() { ON_THE_WIRE } else { 0 };
+        let fixed = [family as u8, 0, 0, 0, MAIN_TABLE, BY_ADMINISTRATOR, scope, UNICAST, 0, 0, 0, 0];
         let message = Message::new(NEW_ROUTE, ACK | CREATE | REPLACE).raw(&fixed);
-        self.ask(message.attribute(5, &octets(gateway))).map(drop)
+        let message = match on {
+            None => message.attribute(RTA_GATEWAY, &octets(gateway)),
+            Some(name) => message.attribute(RTA_OIF, &self.link(name)?.index.to_ne_bytes()),
+        };
+        self.ask(message).map(drop)
     }
 
     /// Lets a link send only so much in a second: a token bucket filter at its root (tc-tbf(8)). `None` takes it away.
@@ -345,6 +393,34 @@ fn bucket(bytes: u64, queue: u32) -> Vec<u8> {
     out.extend(queue.to_ne_bytes());
     out.extend([0; 8]);
     out
+}
+
+/// `enum macvlan_mode`.
+fn macvlan_mode(mode: MacvlanMode) -> u32 {
+    match mode {
+        MacvlanMode::Private => 1,
+        MacvlanMode::Vepa => 2,
+        MacvlanMode::Bridge => 4,
+        MacvlanMode::Passthru => 8,
+    }
+}
+
+/// `enum ipvlan_mode`.
+fn ipvlan_mode(mode: IpvlanMode) -> u16 {
+    match mode {
+        IpvlanMode::L2 => 0,
+        IpvlanMode::L3 => 1,
+        IpvlanMode::L3s => 2,
+    }
+}
+
+/// `IPVLAN_F_PRIVATE`, `IPVLAN_F_VEPA`.
+fn ipvlan_flag(flag: IpvlanFlag) -> u16 {
+    match flag {
+        IpvlanFlag::Bridge => 0,
+        IpvlanFlag::Private => 1,
+        IpvlanFlag::Vepa => 2,
+    }
 }
 
 fn octets(address: IpAddr) -> Vec<u8> {

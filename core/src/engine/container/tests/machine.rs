@@ -233,6 +233,7 @@ quiet_acts!(
     Freeze,
     CreateBridge,
     AttachToBridge,
+    AddSubInterface,
     MoveLink,
     AddAddress,
     AddRoute,
@@ -241,6 +242,12 @@ quiet_acts!(
     WriteNetworkFiles,
     Setup
 );
+
+impl Performs<EnsureParent> for Machine {
+    async fn perform(&self, _: EnsureParent) -> Result<bool, Fault> {
+        Ok(false)
+    }
+}
 
 macro_rules! noted_acts {
     ($($makes:ty, $takes:ty, $word:literal, $field:ident $(. $deep:tt)?;)*) => {

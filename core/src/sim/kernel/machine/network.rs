@@ -4,7 +4,7 @@ use super::Machine;
 use crate::network::Rate;
 use crate::sim::kernel::net::{DnatRule, Exit, NetNsId, Resolver};
 use crate::sim::kernel::state::Kernel;
-use crate::world::acts::Protocol;
+use crate::world::acts::{Parent, Protocol, Share};
 use cutaway_userland::os::{Interface, Pid, Result};
 use std::net::IpAddr;
 
@@ -32,6 +32,17 @@ impl Machine {
     /// `eth0` with public addresses is the outside.
     pub fn add_veth(&self, a: (&NetNsId, &str), b: (&NetNsId, &str)) -> Result<()> {
         self.kernel(|k| k.net.add_veth(a, b))
+    }
+
+    /// An interface for others to share, up. `ENODEV` where the one that it is to be part of is not there.
+    pub fn add_parent(&self, ns: &NetNsId, name: &str, make: &Parent) -> Result<()> {
+        self.kernel(|k| k.net.add_parent(ns, name, make))?;
+        self.set_up(ns, name, true)
+    }
+
+    /// An interface that shares the wire of another.
+    pub fn add_sub(&self, ns: &NetNsId, name: &str, parent: &str, share: Share) -> Result<()> {
+        self.kernel(|k| k.net.add_sub(ns, name, parent, share))
     }
 
     /// Plugs an interface into a bridge, or out (`None`). Those that are isolated do not reach each other.
@@ -73,8 +84,9 @@ impl Machine {
         self.kernel(|k| k.net.add_address(ns, link, address, prefix))
     }
 
-    pub fn set_default_route(&self, ns: &NetNsId, gateway: IpAddr) -> Result<()> {
-        self.kernel(|k| k.net.set_default_route(ns, gateway))
+    /// With `on`, there is no gateway: everything is behind that interface.
+    pub fn set_default_route(&self, ns: &NetNsId, gateway: IpAddr, on: Option<&str>) -> Result<()> {
+        self.kernel(|k| k.net.set_default_route(ns, gateway, on))
     }
 
     /// Lets an interface send only so much in a second.

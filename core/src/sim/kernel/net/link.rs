@@ -3,7 +3,7 @@
 use super::shape::Shaper;
 use super::{DnatRule, Net, NetNsId, Space};
 use crate::network::Rate;
-use crate::world::acts::Protocol;
+use crate::world::acts::{MacvlanMode, Parent, Protocol, Share};
 use cutaway_userland::Errno;
 use cutaway_userland::os::{Interface, Result, SocketKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -29,6 +29,18 @@ pub(crate) enum LinkKind {
     Veth {
         peer: (u64, u32),
     },
+    /// Shares the wire of another, wherever that is.
+    Sub {
+        parent: (u64, u32),
+        share: Share,
+    },
+    /// The part of the wire of another of its namespace that has this mark.
+    Vlan {
+        parent: u32,
+        id: u16,
+    },
+    /// Leads nowhere.
+    Dummy,
 }
 
 pub(crate) struct Link {
@@ -93,7 +105,8 @@ impl Link {
             index: self.index,
             name: self.name.clone(),
             peer: match self.kind {
-                LinkKind::Veth { peer: (_, index) } => Some(index),
+                LinkKind::Veth { peer: (_, index) } | LinkKind::Sub { parent: (_, index), .. } => Some(index),
+                LinkKind::Vlan { parent, .. } => Some(parent),
                 _ => None,
             },
             up: self.up,
@@ -153,6 +166,46 @@ impl Net {
         Ok(())
     }
 
+    /// An interface that leads nowhere, or part of the wire of another (`EnsureParent`).
+    pub fn add_parent(&mut self, ns: &NetNsId, name: &str, make: &Parent) -> Result<()> {
+        self.check_name(ns, name)?;
+        let kind = match make {
+            Parent::Dummy => LinkKind::Dummy,
+            Parent::Vlan { on, id } => LinkKind::Vlan { parent: self.space(ns)?.find_link(&on.0)?.index, id: *id },
+        };
+        self.insert(ns, name, kind).map(drop)
+    }
+
+    /// An interface that shares the wire of another of the namespace. One wire is shared in one way only, and by one
+    /// alone where it is passed through.
+    pub fn add_sub(&mut self, ns: &NetNsId, name: &str, parent: &str, share: Share) -> Result<()> {
+        self.check_name(ns, name)?;
+        let parent = (*ns.0, self.space(ns)?.find_link(parent)?.index);
+        let passes = |share| share == Share::Macvlan(MacvlanMode::Passthru);
+        for other in self.spaces.values().flat_map(|s| s.links.values()) {
+            if let LinkKind::Sub { parent: theirs, share: other } = other.kind
+                && theirs == parent
+            {
+                if other.words().0 != share.words().0 {
+                    return Err(Errno::EBUSY);
+                }
+                if passes(share) || passes(other) {
+                    return Err(Errno::EINVAL);
+                }
+            }
+        }
+        let index = self.insert(ns, name, LinkKind::Sub { parent, share })?;
+        let space = self.space_mut(ns)?;
+        let above = space.links.get(&parent.1).map(|l| (l.mac, l.mtu));
+        if let (Some(link), Some((mac, mtu))) = (space.links.get_mut(&index), above) {
+            link.mtu = mtu;
+            if matches!(share, Share::Ipvlan(..)) {
+                link.mac = mac;
+            }
+        }
+        Ok(())
+    }
+
     pub fn set_master(&mut self, ns: &NetNsId, link: &str, bridge: Option<&str>, isolated: bool) -> Result<()> {
         let space = self.space_mut(ns)?;
         let master = match bridge {
@@ -204,6 +257,15 @@ impl Net {
         {
             space.links.remove(&number);
         }
+        // What shared its wire goes with it.
+        let gone = (*ns.0, index);
+        for (number, space) in &mut self.spaces {
+            space.links.retain(|_, link| match link.kind {
+                LinkKind::Sub { parent, .. } => parent != gone,
+                LinkKind::Vlan { parent, .. } => (*number, parent) != gone,
+                _ => true,
+            });
+        }
         Ok(())
     }
 
@@ -216,14 +278,19 @@ impl Net {
         Ok(())
     }
 
-    /// In place of the one for this version of addresses.
-    pub fn set_default_route(&mut self, ns: &NetNsId, gateway: IpAddr) -> Result<()> {
+    /// In place of the one for this version of addresses. With `on`, everything is behind that interface.
+    pub fn set_default_route(&mut self, ns: &NetNsId, gateway: IpAddr, on: Option<&str>) -> Result<()> {
         let space = self.space_mut(ns)?;
-        if space.connected(gateway).is_none() {
+        let on = on.map(|name| space.find_link(name).map(|link| link.index)).transpose()?;
+        if on.is_none() && space.connected(gateway).is_none() {
             return Err(Errno::ENETUNREACH);
         }
         space.gateways.retain(|other| other.is_ipv6() != gateway.is_ipv6());
-        space.gateways.push(gateway);
+        space.behind.retain(|(other, _)| other.is_ipv6() != gateway.is_ipv6());
+        match on {
+            None => space.gateways.push(gateway),
+            Some(link) => space.behind.push((gateway, link)),
+        }
         Ok(())
     }
 

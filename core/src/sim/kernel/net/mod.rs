@@ -51,6 +51,8 @@ pub(crate) struct Space {
     pub dnat: Vec<DnatRule>,
     /// Gateways of default routes.
     pub gateways: Vec<IpAddr>,
+    /// Interfaces that everything is behind, each with the unspecified address of its version.
+    pub behind: Vec<(IpAddr, u32)>,
     pub sysctls: BTreeMap<String, String>,
     pub resolvers: BTreeMap<IpAddr, Resolver>,
     pub sockets: Vec<Weak<Socket>>,
@@ -131,6 +133,7 @@ impl Net {
             links: BTreeMap::from([(1, Link::loopback())]),
             dnat: Vec::new(),
             gateways: Vec::new(),
+            behind: Vec::new(),
             sysctls: BTreeMap::new(),
             resolvers: BTreeMap::new(),
             sockets: Vec::new(),
@@ -198,6 +201,12 @@ impl Net {
                 });
             }
         }
+        for (any, index) in &space.behind {
+            if let Some(link) = space.links.get(index) {
+                let device = link.name.clone();
+                routes.push(Route { destination: *any, prefix: 0, gateway: None, device, source: None });
+            }
+        }
         let mut connected = Vec::new();
         for link in space.links.values().filter(|l| l.up && !matches!(l.kind, LinkKind::Loopback)) {
             for (address, prefix) in &link.addresses {
@@ -261,7 +270,13 @@ impl Space {
             return Some((link, ip, own));
         }
         let ways = self.gateways.iter().filter(|gateway| gateway.is_ipv6() == ip.is_ipv6());
-        ways.copied().find_map(|hop| self.connected(hop).map(|(link, own)| (link, hop, own)))
+        let way = ways.copied().find_map(|hop| self.connected(hop).map(|(link, own)| (link, hop, own)));
+        way.or_else(|| {
+            let (_, index) = self.behind.iter().find(|(any, _)| any.is_ipv6() == ip.is_ipv6())?;
+            let link = self.links.get(index).filter(|link| link.up)?;
+            let own = link.addresses.iter().find(|(own, _)| own.is_ipv6() == ip.is_ipv6());
+            own.map(|(own, _)| (link, ip, *own))
+        })
     }
 
     pub fn find_link(&self, name: &str) -> Result<&Link> {

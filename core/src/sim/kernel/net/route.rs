@@ -1,8 +1,8 @@
 //! The way of a packet: from namespace to namespace over cables and bridges, with the host's translation of
 //! addresses and its rules about who may reach whom (Docker's: networks are apart from each other).
 
-use super::{Exit, LinkKind, Net, Space};
-use crate::world::acts::Protocol;
+use super::{Exit, Link, LinkKind, Net, Space};
+use crate::world::acts::{IpvlanFlag, MacvlanMode, Protocol, Share};
 use cutaway_userland::Errno;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -91,7 +91,13 @@ impl Net {
                 link.is_some_and(|l| l.master.is_some() || matches!(l.kind, LinkKind::Bridge { .. }))
             };
             // A cable that ends in no bridge is the way out into the world.
-            let near = bridged(at, out.index) || bridged(ns, link) || self.peer_is_bridged(at, out.index);
+            let parent =
+                |ns: u64, link: u32| match self.spaces.get(&ns).and_then(|s| s.links.get(&link)).map(|l| &l.kind) {
+                    Some(LinkKind::Sub { parent, .. }) => Some(*parent),
+                    _ => None,
+                };
+            let shared = parent(ns, link).is_some_and(|p| parent(at, out.index) == Some(p));
+            let near = shared || bridged(at, out.index) || bridged(ns, link) || self.peer_is_bridged(at, out.index);
             latency += if near { Duration::from_micros(35) } else { Duration::from_millis(6) };
             (at, came) = (ns, Some(link));
         }
@@ -110,10 +116,11 @@ impl Net {
             let link = self.spaces.get(ns).and_then(|s| s.links.get(index));
             link.is_some_and(|l| l.up && l.has(ip))
         };
-        self.segment(ns, link).into_iter().find(answers)
+        let near = self.segment(ns, link);
+        near.iter().copied().find(answers).or_else(|| self.sharing(&near).into_iter().find(answers))
     }
 
-    /// The other interfaces on the same network: what is plugged into the same bridge, and the bridge.
+    /// The other interfaces on the same network, without those that only share the wire of one of them.
     fn segment(&self, ns: u64, link: u32) -> Vec<(u64, u32)> {
         let Some(space) = self.spaces.get(&ns) else { return Vec::new() };
         match space.links.get(&link).map(|l| &l.kind) {
@@ -131,8 +138,43 @@ impl Net {
                     None => Vec::new(),
                 }
             }
+            Some(LinkKind::Sub { parent, share }) => {
+                let on = self.spaces.get(&parent.0).and_then(|s| s.links.get(&parent.1)).is_some_and(|l| l.up);
+                if !on {
+                    return Vec::new();
+                }
+                // The parent itself hears nothing of them: they go straight out of it, or to one another.
+                let mut all = self.segment(parent.0, parent.1);
+                if matches!(share, Share::Macvlan(MacvlanMode::Bridge) | Share::Ipvlan(_, IpvlanFlag::Bridge)) {
+                    all.extend(self.sharing(&[*parent]).into_iter().filter(|end| *end != (ns, link)));
+                }
+                all
+            }
+            Some(LinkKind::Vlan { parent, id }) => {
+                let marked = |(ns, index): (u64, u32)| {
+                    let links = self.spaces.get(&ns).map(|s| &s.links);
+                    let same = |l: &&Link| l.kind == LinkKind::Vlan { parent: index, id: *id } && l.up;
+                    links.and_then(|links| links.values().find(same)).map(|l| (ns, l.index))
+                };
+                self.segment(ns, *parent).into_iter().filter_map(marked).collect()
+            }
             _ => Vec::new(),
         }
+    }
+
+    /// The interfaces that share the wires of these.
+    fn sharing(&self, parents: &[(u64, u32)]) -> Vec<(u64, u32)> {
+        let mut all = Vec::new();
+        for (ns, space) in &self.spaces {
+            for link in space.links.values() {
+                if let LinkKind::Sub { parent, .. } = link.kind
+                    && parents.contains(&parent)
+                {
+                    all.push((*ns, link.index));
+                }
+            }
+        }
+        all
     }
 
     /// The far ends of the cables that are plugged into a bridge; `apart` leaves out those that are isolated.

@@ -35,7 +35,7 @@ fn container(machine: &Machine, bridge: &str, address: &str, gateway: Option<&st
     machine.set_up(&own, "eth0", true).unwrap();
     machine.set_up(&own, "lo", true).unwrap();
     if let Some(gateway) = gateway {
-        machine.set_default_route(&own, gateway.parse().unwrap()).unwrap();
+        machine.set_default_route(&own, gateway.parse().unwrap(), None).unwrap();
     }
     pid
 }
@@ -52,7 +52,7 @@ fn lab() -> Lab {
     link(&machine, &host, "eth0", "10.0.2.15", 24);
     link(&machine, &outside, "wan", "10.0.2.2", 24);
     machine.add_address(&outside, "wan", ip("8.8.8.8"), 32).unwrap();
-    machine.set_default_route(&host, ip("10.0.2.2")).unwrap();
+    machine.set_default_route(&host, ip("10.0.2.2"), None).unwrap();
     let all = [Exit::Masquerade, Exit::Masquerade, Exit::Closed];
     for (exit, (name, address)) in
         all.into_iter().zip([("br0", "172.17.0.1"), ("br1", "172.18.0.1"), ("br2", "172.19.0.1")])
