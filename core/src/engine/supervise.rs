@@ -120,19 +120,9 @@ fn settle<W: World>(ctx: &Ctx<W>, id: &str, exit: &Exit) -> Option<bool> {
         if let Some(health) = &mut r.state.health {
             health.status = HealthStatus::Unhealthy;
         }
-        at_rest(r);
+        container::rest(r);
     });
     changed.ok().flatten().map(|_| again)
-}
-
-/// Forgets what only a running container has.
-fn at_rest(record: &mut ContainerRecord) {
-    for endpoint in record.endpoints.values_mut() {
-        *endpoint = container::at_rest(endpoint);
-    }
-    record.ports.clear();
-    record.sandbox = None;
-    record.exec_ids.clear();
 }
 
 /// Whether the restart policy wants the container again after it ended with `code`.

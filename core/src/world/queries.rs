@@ -156,6 +156,11 @@ pub trait Queries {
         let _ = container;
         Box::pin(async { Ok(()) })
     }
+    /// Waits until programs that were just started wait for something themselves, where the world can tell: the next
+    /// command finds a server listening. Where it can't, a start takes long enough by itself.
+    fn begun(&self) -> LocalFut<()> {
+        Box::pin(async {})
+    }
     /// Whether this machine's control groups can't hold such a limit, whatever its value.
     fn lacks(&self, limit: &CgroupLimit) -> bool {
         let _ = limit;

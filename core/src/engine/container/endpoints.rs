@@ -250,8 +250,18 @@ pub(super) async fn unplug<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, nam
     }
 }
 
+/// Forgets what only a running container has.
+pub(in crate::engine) fn rest(record: &mut ContainerRecord) {
+    for endpoint in record.endpoints.values_mut() {
+        *endpoint = at_rest(endpoint);
+    }
+    record.ports.clear();
+    record.sandbox = None;
+    record.exec_ids.clear();
+}
+
 /// An endpoint as it is while the container does not run.
-pub(in crate::engine) fn at_rest(endpoint: &Endpoint) -> Endpoint {
+fn at_rest(endpoint: &Endpoint) -> Endpoint {
     Endpoint {
         network_id: endpoint.network_id.clone(),
         fixed_address: endpoint.fixed_address,

@@ -141,6 +141,7 @@ pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> 
         ctx.world().spawn(Box::pin(async move {
             let _ = finish(&inner, &record, &id).await;
         }));
+        ctx.world().begun().await;
         return Ok(0);
     }
     let console = ctx.world().exec_console(&id).await?;

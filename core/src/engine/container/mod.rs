@@ -51,7 +51,7 @@ pub use start::{Started, start};
 pub use step::{StepMount, StepNetwork, StepSpec, run_step};
 pub use stop::{stop, wait_stopped};
 
-pub(super) use endpoints::at_rest;
+pub(super) use endpoints::rest;
 pub(super) use health::watch_health;
 pub(super) use start::{Made, launch, tear_down};
 

@@ -75,6 +75,7 @@ async fn attempt<W: World>(
     match sequence(ctx, record, &mut made, attach).await {
         Ok((pid, console)) => {
             running(ctx, record, pid)?;
+            ctx.world().begun().await;
             Ok(console)
         }
         Err(error) => {
@@ -88,6 +89,7 @@ async fn attempt<W: World>(
                 r.state.exit_code = if status == 125 { 128 } else { status };
                 r.state.error = message.clone();
                 r.state.pid = 0;
+                endpoints::rest(r);
                 if r.is_running() {
                     r.state.status = Status::Exited;
                 }
@@ -240,6 +242,8 @@ async fn network<W: World>(ctx: &Ctx<W>, record: &mut ContainerRecord, networks:
     endpoints::route(ctx, record, networks, &[], WHY).await?;
     endpoints::publish_ports(ctx, record, networks).await?;
     if files::has_names(record) {
+        // The service answers from the records, and the program may ask with its first breath.
+        change(ctx, &record.id, |r| r.endpoints = record.endpoints.clone())?;
         let act = ServeNames { container: record.id.clone() };
         ctx.act("On networks of one's own, containers find each other by name", act).await?;
     }

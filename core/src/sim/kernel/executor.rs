@@ -77,6 +77,10 @@ pub(crate) struct Executor {
     next: Cell<TaskId>,
     timers: Rc<RefCell<Timers>>,
     clock: Rc<Cell<Duration>>,
+    /// Those who wait until no task is ready.
+    quiet: Rc<Waiters>,
+    /// How often no task was ready.
+    silences: Rc<Cell<u64>>,
 }
 
 /// What one turn did.
@@ -95,6 +99,8 @@ impl Executor {
             next: Cell::new(1),
             timers: Rc::default(),
             clock: Rc::new(Cell::new(epoch)),
+            quiet: Rc::default(),
+            silences: Rc::default(),
         }
     }
 
@@ -136,7 +142,13 @@ impl Executor {
     pub fn turn(&self, may_run: impl FnOnce(Owner) -> bool) -> Turn {
         self.fire();
         let (id, mut future, flag, owner) = loop {
-            let Some(id) = self.ready.pop() else { return Turn::Idle };
+            let Some(id) = self.ready.pop() else {
+                self.silences.set(self.silences.get() + 1);
+                if self.quiet.wake() {
+                    continue;
+                }
+                return Turn::Idle;
+            };
             let mut tasks = self.tasks.borrow_mut();
             let Some(task) = tasks.get_mut(&id) else { continue };
             task.flag.queued.store(false, Ordering::Relaxed);
@@ -166,6 +178,19 @@ impl Executor {
         };
         drop(gone);
         Turn::Ran
+    }
+
+    /// Ends when all tasks wait for something: what has just been started has come as far as it can.
+    pub fn quiet(&self) -> impl Future<Output = ()> + use<> {
+        let (quiet, silences) = (self.quiet.clone(), self.silences.clone());
+        let before = silences.get();
+        std::future::poll_fn(move |cx| {
+            if silences.get() > before {
+                return Poll::Ready(());
+            }
+            quiet.add(cx.waker());
+            Poll::Pending
+        })
     }
 
     pub fn next_timer(&self) -> Option<Duration> {
@@ -245,9 +270,11 @@ impl Waiters {
         }
     }
 
-    pub fn wake(&self) {
-        for waker in self.0.take() {
-            waker.wake();
-        }
+    /// Whether there was one.
+    pub fn wake(&self) -> bool {
+        let list = self.0.take();
+        let any = !list.is_empty();
+        list.into_iter().for_each(Waker::wake);
+        any
     }
 }

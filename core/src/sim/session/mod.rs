@@ -34,6 +34,9 @@ use std::time::Duration;
 /// Turns of the machine in one slice of work: what is counted in the log.
 const SLICE: u64 = 2000;
 
+/// How long programs may compute until nobody waits any more for all to come to rest.
+const COMPUTING: Duration = Duration::from_secs(2);
+
 /// How long a question may take, and in which steps it is given time.
 const PATIENCE: Duration = Duration::from_secs(2);
 const MOMENT: Duration = Duration::from_millis(10);
@@ -215,8 +218,10 @@ impl Session {
         quiet
     }
 
+    /// Works until all wait. A program that computes for ever never waits: it ends after so much computing.
     fn settle(&self) {
-        while !self.slice() {}
+        let end = self.now().max(self.target.get()) + COMPUTING;
+        while !self.slice() && self.now() < end {}
     }
 
     /// Takes over what was printed.
@@ -322,13 +327,17 @@ impl Session {
     /// Whenever everything waits, the clock jumps to what is due next. `each` is given output as it comes.
     pub fn script(&self, text: &str, mut each: impl FnMut(&[u8])) -> i32 {
         self.settle();
+        self.play(text, &mut each)
+    }
+
+    fn play(&self, text: &str, each: &mut impl FnMut(&[u8])) -> i32 {
         self.note(Input::Script(text.to_string()));
         let path = format!("{}/.script", HOME);
         if self.machine().write_file(Machine::INIT, &path, text.as_bytes(), 0o644).is_err() {
             return 126;
         }
         let status = match self.begin_script(&path) {
-            Ok((pid, watch, output)) => self.follow(pid, &watch, &output, &mut each),
+            Ok((pid, watch, output)) => self.follow(pid, &watch, &output, each),
             Err(errno) => {
                 let line = format!("bash: {errno}\n");
                 self.print(line.as_bytes());
@@ -339,6 +348,10 @@ impl Session {
         let _ = self.machine().remove_all(Machine::INIT, &path);
         self.target.set(self.target.get().max(self.machine().now()));
         self.settle();
+        if self.slices.get().is_some() {
+            // Counted from here on: the same slices follow when the log's script is played again.
+            self.slices.set(Some(0));
+        }
         status
     }
 
@@ -373,11 +386,16 @@ impl Session {
                 each(bytes);
             }
         };
+        let mut end = None;
         loop {
             let activity = self.machine().run(SLICE);
             pass(&std::mem::take(&mut *output.borrow_mut()));
-            if let (Some(ExitInfo { status, .. }), kernel::Activity::Waiting(_)) = (watch.now(), activity) {
-                return status.code();
+            if let Some(ExitInfo { status, .. }) = watch.now() {
+                // What it left behind comes to rest first, unless it never does.
+                let end = *end.get_or_insert(self.now() + COMPUTING);
+                if self.now() > end || matches!(activity, kernel::Activity::Waiting(_)) {
+                    return status.code();
+                }
             }
             match activity {
                 kernel::Activity::Busy => {}
@@ -420,7 +438,7 @@ impl Session {
                 Input::Keys(bytes) => session.input(bytes),
                 Input::Tick(time) => session.tick(*time),
                 Input::Script(text) => {
-                    session.script(text, |_| {});
+                    session.play(text, &mut |_| {});
                 }
                 // What failed then fails again.
                 Input::File { path, bytes } => {

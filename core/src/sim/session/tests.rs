@@ -85,6 +85,22 @@ fn a_script_jumps_over_waiting() {
 }
 
 #[test]
+fn what_was_started_answers_the_very_next_command() {
+    let session = Session::new(Config::default());
+    let mut text = Vec::new();
+    let script = "docker run -d -p 8080:80 nginx && wget -qO- localhost:8080 | grep -c title
+docker run -d --name idle busybox sleep 100 && docker exec -d idle httpd -f -h /bin && docker exec idle wget -qO /dev/null localhost/true && echo served
+docker run -d busybox sh -c 'while :; do :; done' && echo spinning
+docker run -d busybox sh -c 'sleep 1; httpd -f' && wget -qO- 172.17.0.5
+";
+    session.script(script, |bytes| text.extend_from_slice(bytes));
+    let text = String::from_utf8_lossy(&text);
+    for wanted in ["\n1\n", "\nserved\n", "\nspinning\n", "(172.17.0.5): Connection refused"] {
+        assert!(text.contains(wanted), "{wanted:?} in {text}");
+    }
+}
+
+#[test]
 fn files_of_the_host() {
     let session = Session::new(Config::default());
     session.write_host_file("/root/site/index.html", b"hi").unwrap();

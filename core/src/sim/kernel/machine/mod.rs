@@ -334,6 +334,11 @@ impl Machine {
         Box::pin(self.executor().sleep_until(self.now() + time))
     }
 
+    /// Ends when every process of the site waits for something.
+    pub fn quiet(&self) -> impl Future<Output = ()> + use<> {
+        self.executor().quiet()
+    }
+
     pub fn random(&self, bytes: &mut [u8]) {
         self.kernel(|k| k.random_bytes(bytes));
     }

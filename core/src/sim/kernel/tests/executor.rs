@@ -26,6 +26,19 @@ fn time_goes_only_as_the_driver_says() {
 }
 
 #[test]
+fn it_is_quiet_when_nobody_can_go_on_though_somebody_sleeps() {
+    let machine = Machine::new(MachineConfig::default());
+    let start = machine.now();
+    let (sleeper, listener) = (machine.clone(), machine.clone());
+    machine.spawn_task(Box::pin(async move { sleeper.sleep(Duration::from_secs(5)).await }));
+    let quiet = machine.run_until(FUEL, async move {
+        listener.quiet().await;
+        listener.now()
+    });
+    assert_eq!(quiet, Some(start));
+}
+
+#[test]
 fn fuel_runs_out_of_a_runaway_loop() {
     let machine = machine();
     let pid = machine.spawn(plain(StdStream::Null)).unwrap();
