@@ -1,6 +1,6 @@
 //! What an instruction changes in an image's configuration.
 
-use crate::dockerfile::{Command, Health, Instruction, Vars, expand, expand_words};
+use crate::dockerfile::{Command, Health, Instruction, Vars, expand, expand_words, raw_words};
 use crate::image::{Healthcheck, ImageConfig};
 use cutaway_userland::os::Signal;
 use cutaway_userland::sorted::Arrange;
@@ -17,23 +17,41 @@ pub struct Applying {
     /// What variables stand for beside the environment: the `ARG`s of the stage.
     pub args: Vars,
     pub escape: char,
+    /// Those of them that were declared after a variable of their name, and so stand before it.
+    late: Vec<String>,
     /// Whether `CMD` was among the instructions: `ENTRYPOINT` takes away one that was not.
     command_set: bool,
 }
 
 impl Applying {
     pub fn new(config: ImageConfig, escape: char) -> Applying {
-        Applying { config, author: None, args: Vars::new(), escape, command_set: false }
+        Applying { config, author: None, args: Vars::new(), escape, late: Vec::new(), command_set: false }
     }
 
-    /// The environment and the arguments: the environment wins.
+    /// The environment and the arguments: of the same name, what came last.
     pub fn vars(&self) -> Vars {
         let mut vars = self.args.clone();
         for pair in &self.config.env {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            vars.insert(name.to_string(), value.to_string());
+            if !self.is_late(name) {
+                vars.insert(name.to_string(), value.to_string());
+            }
         }
         vars
+    }
+
+    /// Whether an argument stands before the variable of its name.
+    pub fn is_late(&self, name: &str) -> bool {
+        self.late.iter().any(|late| late == name)
+    }
+
+    /// Gives an argument its value.
+    pub fn declare(&mut self, name: &str, value: &str) {
+        self.args.insert(name.to_string(), value.to_string());
+        let known = self.config.env.iter().any(|pair| pair.split('=').next() == Some(name));
+        if known && !self.is_late(name) {
+            self.late.push(name.to_string());
+        }
     }
 
     /// The shell and its arguments that the shell form is given to.
@@ -57,6 +75,15 @@ impl Applying {
         expand(text, &self.vars(), self.escape)
     }
 
+    /// The words of a text with its variables replaced.
+    pub fn expand_words(&self, text: &str) -> Result<Vec<String>, String> {
+        // In the order of what was typed.
+        let mut words = raw_words(text, self.escape);
+        words.arrange();
+        let words: Result<Vec<_>, _> = words.iter().map(|word| expand_words(word, &self.vars(), self.escape)).collect();
+        Ok(words?.concat())
+    }
+
     fn expand_pairs(&self, pairs: &[(String, String)]) -> Result<Vec<(String, String)>, String> {
         let vars = self.vars();
         let one = |text: &String| expand(text, &vars, self.escape);
@@ -77,6 +104,7 @@ pub fn apply(to: &mut Applying, instruction: &Instruction) -> Result<Option<Stri
             let pairs = to.expand_pairs(pairs)?;
             for (name, value) in &pairs {
                 set_env(&mut to.config.env, name, value);
+                to.late.retain(|late| late != name);
             }
             told("ENV", &pairs)
         }
@@ -164,11 +192,9 @@ fn apply_args(to: &mut Applying, args: &[(String, Option<String>)]) -> Result<St
 
 fn apply_ports(to: &mut Applying, text: &str) -> Result<String, String> {
     let mut ports = Vec::new();
-    for word in expand_words(text, &to.vars(), to.escape)? {
+    for word in to.expand_words(text)? {
         ports.extend(exposed(&word)?);
     }
-    ports.arrange();
-    ports.dedup();
     to.config.exposed_ports.extend(ports.iter().cloned());
     Ok(format!("EXPOSE [{}]", ports.join(" ")))
 }
@@ -258,21 +284,38 @@ pub fn joined(base: &str, path: &str) -> String {
     format!("/{}", parts.join("/"))
 }
 
-/// The ports of one word: `80`, `53/udp`, `8000-8002`.
+/// The ports that a word of `EXPOSE` names: `80`, `8000-8010/udp`. An address and ports of the host before them are
+/// checked, and mean nothing.
 fn exposed(word: &str) -> Result<Vec<String>, String> {
-    let (range, protocol) = word.split_once('/').unwrap_or((word, "tcp"));
-    let protocol = protocol.to_lowercase();
-    if !matches!(protocol.as_str(), "tcp" | "udp" | "sctp") {
-        return Err(format!("invalid proto: {protocol}"));
+    let mut parts = word.rsplitn(3, ':');
+    let own = parts.next().unwrap_or("");
+    let (on_host, address) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
+    let (range, protocol) = own.split_once('/').unwrap_or((own, ""));
+    if range.is_empty() {
+        return Err(format!("invalid port: {word:?}: no port specified"));
     }
-    let invalid = || format!("invalid containerPort: {range}");
-    let (first, last) = range.split_once('-').unwrap_or((range, range));
-    let first: u16 = first.parse().map_err(|_| invalid())?;
-    let last: u16 = last.parse().map_err(|_| invalid())?;
-    if last < first {
-        return Err(invalid());
+    let lower = if protocol.is_empty() { "tcp".to_string() } else { protocol.to_lowercase() };
+    if !matches!(lower.as_str(), "tcp" | "udp" | "sctp") {
+        return Err(format!("invalid port: {word:?}: invalid proto: {protocol}"));
     }
-    Ok((first..=last).map(|port| format!("{port}/{protocol}")).collect())
+    let bare = address.strip_prefix('[').and_then(|a| a.strip_suffix(']')).unwrap_or(address);
+    if !bare.is_empty() && bare.parse::<std::net::IpAddr>().is_err() {
+        return Err(format!("invalid IP address: {bare}"));
+    }
+    let (first, last) = port_range(range).ok_or_else(|| format!("invalid containerPort: {range}"))?;
+    if !on_host.is_empty() {
+        let (from, to) = port_range(on_host).ok_or_else(|| format!("invalid hostPort: {on_host}"))?;
+        if to - from != last - first && first != last {
+            return Err(format!("invalid ranges specified for container and host Ports: {range} and {on_host}"));
+        }
+    }
+    Ok((first..=last).map(|port| format!("{port}/{lower}")).collect())
+}
+
+fn port_range(text: &str) -> Option<(u16, u16)> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+    (first <= last).then_some((first, last))
 }
 
 #[cfg(test)]
@@ -292,7 +335,8 @@ mod tests {
             ("CMD [\"300\"]", "CMD [\"300\"]"),
             ("CMD echo hi", "CMD [\"/bin/sh\" \"-c\" \"echo hi\"]"),
             ("ENV A=1 B=\"two words\"", "ENV A=1 B=two words"),
-            ("EXPOSE 80 53/udp 8000-8001", "EXPOSE [53/udp 80/tcp 8000/tcp 8001/tcp]"),
+            ("EXPOSE 80 53/udp 9-10", "EXPOSE [53/udp 80/tcp 9/tcp 10/tcp]"),
+            ("EXPOSE 127.0.0.1:81:80 [::1]::5/UDP", "EXPOSE [80/tcp 5/udp]"),
             ("VOLUME /data", "VOLUME [/data]"),
             ("LABEL who=me", "LABEL who=me"),
             (
@@ -319,10 +363,22 @@ mod tests {
     }
 
     #[test]
+    fn what_came_last_stands_for_a_name() {
+        let mut to = Applying::new(ImageConfig { env: vec!["A=env".into()], ..ImageConfig::default() }, '\\');
+        to.declare("A", "arg");
+        assert_eq!(to.expand("$A").unwrap(), "arg");
+        apply(&mut to, &parse_change("ENV A=env").unwrap()).unwrap();
+        assert_eq!(to.expand("$A").unwrap(), "env");
+    }
+
+    #[test]
     fn refused_and_durations() {
         for (change, error) in [
             ("EXPOSE x", "invalid containerPort: x"),
-            ("EXPOSE 1/x", "invalid proto: x"),
+            ("EXPOSE 1/X", "invalid port: \"1/X\": invalid proto: X"),
+            ("EXPOSE /tcp", "invalid port: \"/tcp\": no port specified"),
+            ("EXPOSE 1.2.3:1:2", "invalid IP address: 1.2.3"),
+            ("EXPOSE 1-2:5-9", "invalid ranges specified for container and host Ports: 5-9 and 1-2"),
             ("STOPSIGNAL SIGX", "invalid signal: SIGX"),
         ] {
             let mut to = Applying::new(ImageConfig::default(), '\\');

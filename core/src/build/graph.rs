@@ -1,6 +1,6 @@
 //! Which stages a target needs, and nothing else.
 
-use crate::dockerfile::{Dockerfile, Instruction, MountKind, ParseError};
+use crate::dockerfile::{Dockerfile, Instruction, ParseError};
 use cutaway_userland::sorted::Set as BTreeSet;
 
 /// The stages that the target at `target` is built from, itself included, in the order of the file.
@@ -69,14 +69,7 @@ pub fn before(file: &Dockerfile, index: usize, name: &str) -> Option<usize> {
 pub fn sources(instruction: &Instruction) -> Vec<String> {
     match instruction {
         Instruction::Copy(copying) | Instruction::Add(copying) => copying.from.iter().cloned().collect(),
-        Instruction::Run(step) => step
-            .mounts
-            .iter()
-            .filter_map(|mount| match &mount.kind {
-                MountKind::Bind { from, .. } | MountKind::Cache { from, .. } => from.clone(),
-                _ => None,
-            })
-            .collect(),
+        Instruction::Run(step) => step.mounts.iter().filter_map(|mount| mount.from.clone()).collect(),
         _ => Vec::new(),
     }
 }

@@ -53,6 +53,24 @@ impl Ignore {
         ignored
     }
 
+    /// Whether the patterns fit a path as an instruction names it, or what it is in.
+    pub fn names(&self, path: &str) -> bool {
+        let folder = super::joined("/", path.rfind('/').map_or("", |end| &path[..end]));
+        let mut parts: Vec<&str> = folder.split('/').collect();
+        if !path.starts_with('/') {
+            parts.remove(0);
+        }
+        let full: Vec<&str> = path.split('/').collect();
+        let mut named = false;
+        for rule in &self.rules {
+            let within = || (1..=parts.len()).any(|end| folder != "/" && fits(&rule.parts, &parts[..end]));
+            if rule.keep == named && (fits(&rule.parts, &full) || within()) {
+                named = !rule.keep;
+            }
+        }
+        named
+    }
+
     /// Whether nothing below an ignored folder can come back, so that it need not be read.
     pub fn ignores_all_below(&self, folder: &str) -> bool {
         self.ignores(folder) && !self.rules.iter().any(|rule| rule.keep)
@@ -73,6 +91,21 @@ fn fits(pattern: &[String], path: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn named_paths() {
+        for (rules, path, named) in [
+            ("d", "d/x", true),
+            ("d", "d", true),
+            ("d", "./d", false),
+            ("d/*\n!d/x", "d/x", false),
+            ("*", ".", true),
+            ("*", "./a/b", true),
+            ("a", "x/a", false),
+        ] {
+            assert_eq!(Ignore::parse(rules).names(path), named, "{rules:?} {path}");
+        }
+    }
 
     #[test]
     fn rules() {

@@ -77,7 +77,7 @@ pub enum Source {
 pub struct RunStep {
     pub command: Command,
     pub heredocs: Vec<Heredoc>,
-    pub mounts: Vec<Mount>,
+    pub mounts: Vec<MountFlag>,
     pub network: Network,
     /// `--security=insecure`.
     pub insecure: bool,
@@ -91,7 +91,15 @@ pub enum Network {
     Host,
 }
 
-/// `RUN --mount`.
+/// `RUN --mount` as typed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MountFlag {
+    pub text: String,
+    /// The stage or image that it names: no variable is replaced in that.
+    pub from: Option<String>,
+}
+
+/// What a `RUN --mount` asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mount {
     pub kind: MountKind,
@@ -99,6 +107,19 @@ pub struct Mount {
     pub read_only: bool,
 }
 
+/// Who may use a cache while a step does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sharing {
+    /// Everybody.
+    #[default]
+    Shared,
+    /// Nobody: others get one of their own.
+    Private,
+    /// Nobody: others wait.
+    Locked,
+}
+
+/// `owner` is mode, user and group.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MountKind {
     /// From a stage, an image or the context (`None`).
@@ -108,12 +129,10 @@ pub enum MountKind {
     },
     Cache {
         id: String,
-        sharing: String,
+        sharing: Sharing,
         from: Option<String>,
         source: String,
-        mode: u32,
-        uid: u32,
-        gid: u32,
+        owner: (u32, u32, u32),
     },
     Tmpfs {
         size: Option<u64>,
@@ -123,9 +142,7 @@ pub enum MountKind {
         id: String,
         required: bool,
         env: Option<String>,
-        mode: u32,
-        uid: u32,
-        gid: u32,
+        owner: (u32, u32, u32),
     },
     Ssh {
         id: String,

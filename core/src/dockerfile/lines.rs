@@ -17,7 +17,7 @@ pub struct Line {
     pub first: usize,
     pub last: usize,
     pub heredocs: Vec<Heredoc>,
-    /// The comments right above it, without `#`.
+    /// The comments above it, without `#`, down to the one before the instruction; an empty one begins anew.
     pub comments: Vec<String>,
     /// Whether an empty line was among its continuations.
     pub gap: bool,
@@ -29,6 +29,8 @@ pub struct Directives {
     pub escape: char,
     pub syntax: Option<String>,
     pub check: Option<String>,
+    /// How many lines they take.
+    pub lines: usize,
 }
 
 /// Reads the directives and the logical lines.
@@ -43,12 +45,16 @@ pub fn read(text: &str) -> Result<(Directives, Vec<Line>), ParseError> {
         let first = at;
         let start = physical[at].trim_start();
         at += 1;
-        if let Some(comment) = start.strip_prefix('#') {
-            comments.push(comment.trim().to_string());
+        if start.starts_with('#') {
+            // Of a line its first character goes, whatever it is.
+            match physical[at - 1].chars().skip(1).collect::<String>().trim() {
+                _ if first < directives.lines => {}
+                "" => comments.clear(),
+                comment => comments.push(comment.to_string()),
+            }
             continue;
         }
         if start.is_empty() {
-            comments.clear();
             continue;
         }
         let (mut text, mut ended) = without_escape(start, directives.escape);
@@ -125,7 +131,7 @@ fn without_escape(line: &str, escape: char) -> (String, bool) {
 }
 
 fn directives(physical: &[&str]) -> Result<Directives, ParseError> {
-    let mut found = Directives { escape: '\\', syntax: None, check: None };
+    let mut found = Directives { escape: '\\', syntax: None, check: None, lines: 0 };
     let mut seen: Vec<String> = Vec::new();
     for (number, line) in physical.iter().enumerate() {
         let Some(comment) = line.trim().strip_prefix('#') else { break };
@@ -155,6 +161,7 @@ fn directives(physical: &[&str]) -> Result<Directives, ParseError> {
             ("syntax", _) => found.syntax = Some(value.to_string()),
             _ => found.check = Some(value.to_string()),
         }
+        found.lines = number + 1;
         seen.push(name);
     }
     Ok(found)
@@ -188,6 +195,14 @@ mod tests {
         assert_eq!(lines[1].heredocs[1].content, "two\n");
         assert_eq!(lines[2].text, "RUN x");
         assert_eq!(read("RUN <<EOF\necho").unwrap_err().to_string(), "unterminated heredoc");
+    }
+
+    #[test]
+    fn comments_above() {
+        let text = "# check=skip=all\n# a is\n\nFROM x\n# gone\n#\n# b\n # c\nRUN y\nRUN z";
+        let lines = read(text).unwrap().1;
+        let comments: Vec<&[String]> = lines.iter().map(|l| l.comments.as_slice()).collect();
+        assert_eq!(comments, [&["a is".to_string()][..], &["b".to_string(), "# c".to_string()], &[]]);
     }
 
     #[test]

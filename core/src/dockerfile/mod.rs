@@ -18,9 +18,11 @@ mod spans;
 mod stage;
 
 pub use error::{ParseError, excerpt};
-pub use expand::{Vars, expand, expand_for_show, expand_keeping_quotes, expand_words, unset};
+pub use expand::{Vars, expand, expand_for_show, expand_keeping_quotes, expand_words, raw_words, unset};
 pub use heredoc::Heredoc;
-pub use instruction::{Command, Copying, Health, Instruction, Located, Mount, MountKind, Network, RunStep, Source};
+pub use instruction::{
+    Command, Copying, Health, Instruction, Located, Mount, MountFlag, MountKind, Network, RunStep, Sharing, Source,
+};
 pub use parse::{nearest, parse_change};
 pub use spans::{Span, SpanKind, spans};
 pub use stage::{Dockerfile, Stage, comment_of};

@@ -4,9 +4,8 @@ use super::error::ParseError;
 use super::expand::raw_words;
 use super::flags::{Flags, split};
 use super::heredoc::Heredoc;
-use super::instruction::{Command, Copying, Health, Instruction, Located, Network, RunStep, Source};
+use super::instruction::{Command, Copying, Health, Instruction, Located, MountFlag, Network, RunStep, Source};
 use super::lines::{Line, read};
-use super::mount::parse_mount;
 
 pub(super) const KEYWORDS: [&str; 18] = [
     "add",
@@ -259,7 +258,7 @@ fn run(line: &Line, flags: &Flags, rest: &str) -> Result<RunStep, String> {
         Some("insecure") => true,
         Some(other) => return Err(format!("invalid security mode: {other:?}")),
     };
-    let mounts = flags.values("mount")?.iter().map(|m| parse_mount(m)).collect::<Result<_, _>>()?;
+    let mounts = flags.values("mount")?.iter().map(|m| MountFlag::parse(m)).collect::<Result<_, _>>()?;
     Ok(RunStep { command: command(rest), heredocs: line.heredocs.clone(), mounts, network, insecure })
 }
 

@@ -35,8 +35,15 @@ pub struct Stage {
     pub first: usize,
     pub last: usize,
     pub text: String,
-    /// What the comment right above it says of its name; empty where it says nothing.
-    pub comment: String,
+    /// The comments above it.
+    pub comments: Vec<String>,
+}
+
+impl Stage {
+    /// What the comments above it say of its name; empty where they say nothing.
+    pub fn comment(&self) -> String {
+        comment_of(&self.comments, self.name.as_deref().unwrap_or(""))
+    }
 }
 
 /// What the comments above a definition say of it: `# name description`.
@@ -133,9 +140,8 @@ fn stage(line: &Line) -> Result<Stage, String> {
             ));
         }
     }
-    let comment = comment_of(&line.comments, name.as_deref().unwrap_or(""));
     Ok(Stage {
-        comment,
+        comments: line.comments.clone(),
         name,
         base: base.to_string(),
         platform: flags.value("platform")?,

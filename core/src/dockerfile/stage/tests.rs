@@ -114,7 +114,10 @@ fn errors_name_their_line() {
         ("FROM a\nHEALTHCHECK RUN x", parse_error(2, "Unknown type \"RUN\" in HEALTHCHECK (try CMD)")),
         ("FROM a\nHEALTHCHECK CMD", parse_error(2, "Missing command after HEALTHCHECK CMD")),
         ("FROM a\nVOLUME [\"\"]", parse_error(2, "VOLUME specified can not be an empty string")),
-        ("FROM a\nRUN --mount=type=x,target=/y z", parse_error(2, "unsupported mount type \"x\"")),
+        (
+            "FROM a\nRUN --mount=from=$A,target=/y z",
+            parse_error(2, "'from' doesn't support variable expansion, define alias stage instead"),
+        ),
     ] {
         assert_eq!(Dockerfile::parse(text).map_err(|e| e.to_string()).unwrap_err(), error, "{text}");
     }

@@ -1,78 +1,129 @@
 //! `--call`: questions about a Dockerfile instead of a build: its checks, its targets, and what a target takes.
 
 use super::board::Board;
-use super::context;
+use super::context::{self, Context, Source};
 use super::failure::Failure;
-use super::lint::{self, Begins};
+use super::lint;
 use super::options::{Call, Options};
-use super::plan::{Plan, base_name};
-use super::solve::tell_definition;
-use crate::build::before;
-use crate::dockerfile::{Dockerfile, Instruction, Located, MountKind, expand};
+use super::plan::{Build, Plan};
+use super::solve::{tell_definition, text_warnings};
+use crate::dockerfile::{Dockerfile, Instruction, Located, MountKind, excerpt, expand};
 use crate::engine::Ctx;
-use crate::engine::image::lookup;
 use crate::view::table::align;
 use crate::world::World;
+use base64::Engine;
 use serde_json::{Value, json};
 
-/// Answers; what to print, and the exit status.
+/// An answer: what to print, what is wrong with the Dockerfile, and the exit status.
+pub struct Answer {
+    pub text: String,
+    pub error: Option<String>,
+    pub status: i32,
+}
+
+/// Answers a question about the Dockerfile.
 pub async fn answer<W: World>(
     ctx: &Ctx<W>,
     options: &Options,
     call: Call,
     board: &Board<'_, W>,
-) -> Result<(String, i32), Failure> {
-    let (_, source) = context::load(ctx, options, board).await?;
-    let (_, warnings) = tell_definition(ctx, options, board, &source).await?;
-    let plan = Plan::of(ctx, options, &source)?;
-    let asked = lint::asked(&plan.file, options.build_args.get("BUILDKIT_DOCKERFILE_CHECK")).map_err(Failure::solve)?;
+) -> Result<Answer, Failure> {
+    let (context, source) = context::load(ctx, options, board).await?;
+    if let Some(vertex) = tell_definition(ctx, board, &source).await? {
+        board.done(vertex).await;
+    }
     let json = options.call_json;
-    Ok(match call {
-        Call::Check => {
-            let begins = |index: usize| begins(ctx, &plan, index);
-            let stages = if options.target.is_some() { plan.wanted.iter().copied().collect() } else { all(&plan.file) };
-            let undefined = lint::undefined(&plan.file, stages, begins);
-            let warnings = asked.keep([warnings, undefined].concat());
-            let text = if json { pretty(&findings(&warnings)) } else { lint::report(&warnings, &source) };
-            (text, i32::from(!warnings.is_empty()))
+    let text = match call {
+        Call::Check => return check(ctx, options, board, (context, source)).await,
+        Call::Targets => {
+            let file = Dockerfile::parse(&source.text).map_err(|error| Failure::parse(&error, &source))?;
+            if json { pretty(&targets_json(&file)) } else { targets(&file) }
         }
-        Call::Targets if json => (pretty(&targets_json(&plan.file)), 0),
-        Call::Targets => (targets(&plan.file), 0),
         Call::Outline => {
+            let plan = Plan::of(ctx, options, &source)?;
             let outline = Outline::of(&plan, options);
-            (if json { pretty(&outline.json(&plan)) } else { outline.text(&plan) }, 0)
+            if json { pretty(&outline.json(&plan)) } else { outline.text(&plan) }
         }
-    })
+    };
+    Ok(Answer { text, error: None, status: 0 })
+}
+
+/// `--check`: what is questionable, and the first thing that is wrong, as far as that shows without building.
+async fn check<W: World>(
+    ctx: &Ctx<W>,
+    options: &Options,
+    board: &Board<'_, W>,
+    (context, source): (Context, Source),
+) -> Result<Answer, Failure> {
+    let mut warnings = text_warnings(ctx, options, &source).unwrap_or_default();
+    let shown = Source { text: source.text.clone(), name: name_of(options), local: source.local };
+    let wrong = match Build::plan(ctx, options, board, source).await {
+        Err(failure) => Some(failure),
+        Ok(mut build) => {
+            build.take_ignore(&context).await?;
+            let asked = build.asked()?;
+            let (found, wrong) = build.rehearse();
+            warnings = asked.keep([warnings, found].concat());
+            wrong.map(|error| Failure::parse(&error, &build.source))
+        }
+    };
+    if let Some(failure) = wrong.as_ref().filter(|failure| !failure.is_solving()) {
+        return Err(failure.clone());
+    }
+    let text = match (options.call_json, warnings.is_empty()) {
+        (true, _) => pretty(&findings(&warnings, wrong.as_ref(), &shown)),
+        (false, true) if wrong.is_none() => "Check complete, no warnings found.\n".to_string(),
+        (false, true) => String::new(),
+        (false, false) => lint::report(&warnings, &shown, &shown.name) + if wrong.is_some() { "\n" } else { "" },
+    };
+    let status = i32::from(!warnings.is_empty() || wrong.is_some());
+    let error = wrong.map(|failure| {
+        let (first, last) = failure.lines().unwrap_or((0, 0));
+        format!("{}\n{}", failure.message(), excerpt(&shown.name, &shown.text, first, last))
+    });
+    let status = if options.call_ignores_status && error.is_none() { 0 } else { status };
+    Ok(Answer { text, error, status })
+}
+
+/// The Dockerfile as the command line names it.
+fn name_of(options: &Options) -> String {
+    match options.file.as_deref() {
+        Some("-") => "stdin".to_string(),
+        Some(file) => file.to_string(),
+        None => match options.context.as_str() {
+            "." | "" => "Dockerfile".to_string(),
+            context => format!("{}/Dockerfile", context.trim_start_matches("./").trim_end_matches('/')),
+        },
+    }
 }
 
 fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
 }
 
-fn all(file: &Dockerfile) -> Vec<usize> {
-    (0..file.stages.len()).collect()
-}
-
-/// What a stage begins with, as far as it is known without fetching anything.
-fn begins<W: World>(ctx: &Ctx<W>, plan: &Plan, index: usize) -> Begins {
-    let Ok(base) = base_name(&plan.file, index, &plan.globals) else { return Begins::Unknown };
-    match before(&plan.file, index, &base) {
-        Some(earlier) => Begins::Stage(earlier),
-        None if base == "scratch" => Begins::Image(Vec::new()),
-        None => match lookup(ctx, &base) {
-            Ok(Some(image)) => Begins::Image(image.config.env),
-            _ => Begins::Unknown,
-        },
-    }
-}
-
 fn lines(first: usize, last: usize) -> Value {
     json!({ "ranges": [{ "start": { "line": first }, "end": { "line": last } }] })
 }
 
-fn findings(warnings: &[lint::Warning]) -> Value {
-    let row = |w: &lint::Warning| json!({ "ruleName": w.rule, "url": lint::address(w.rule), "detail": w.text, "location": lines(w.line, w.last) });
-    json!({ "warnings": warnings.iter().map(row).collect::<Vec<_>>() })
+fn findings(warnings: &[lint::Warning], wrong: Option<&Failure>, source: &Source) -> Value {
+    let row = |w: &lint::Warning| {
+        let mut row = json!({ "ruleName": w.rule, "description": lint::description(w.rule) });
+        if let Some(address) = lint::address(w.rule) {
+            row["url"] = json!(address);
+        }
+        (row["detail"], row["location"]) = (json!(w.text), lines(w.line, w.last));
+        row
+    };
+    let data = base64::engine::general_purpose::STANDARD.encode(&source.text);
+    let mut told = json!({
+        "warnings": (!warnings.is_empty()).then(|| warnings.iter().map(row).collect::<Vec<_>>()),
+        "sources": [{ "filename": source.name.rsplit('/').next(), "data": data, "language": "Dockerfile" }],
+    });
+    if let Some(failure) = wrong {
+        let at = failure.lines().map_or_else(|| json!({}), |(first, last)| lines(first, last));
+        told["buildError"] = json!({ "message": failure.message(), "location": at });
+    }
+    told
 }
 
 fn targets(file: &Dockerfile) -> String {
@@ -85,7 +136,7 @@ fn targets(file: &Dockerfile) -> String {
             (None, true) => "(default)".into(),
             (None, false) => String::new(),
         };
-        rows.push(format!("{name}\t{}", stage.comment));
+        rows.push(format!("{name}\t{}", stage.comment()));
     }
     align(&rows.join("\n"), 0, 1) + "\n"
 }
@@ -96,8 +147,8 @@ fn targets_json(file: &Dockerfile) -> Value {
         if let Some(name) = &stage.name {
             row["name"] = json!(name);
         }
-        if !stage.comment.is_empty() {
-            row["description"] = json!(stage.comment);
+        if !stage.comment().is_empty() {
+            row["description"] = json!(stage.comment());
         }
         if index + 1 == file.stages.len() {
             row["default"] = json!(true);
@@ -127,14 +178,14 @@ impl Outline {
         for located in plan.wanted.iter().flat_map(|i| &plan.file.stages[*i].instructions) {
             outline.declare(located, plan, options, |_| true);
             let Instruction::Run(step) = &located.instruction else { continue };
-            for mount in &step.mounts {
-                let (list, id, required) = match &mount.kind {
-                    MountKind::Secret { id, required, .. } => (&mut outline.secrets, id, *required),
-                    MountKind::Ssh { id, required } => (&mut outline.ssh, id, *required),
+            for mount in step.mounts.iter().filter_map(|mount| mount.unexpanded()) {
+                let (list, id, required) = match mount.kind {
+                    MountKind::Secret { id, required, .. } => (&mut outline.secrets, id, required),
+                    MountKind::Ssh { id, required } => (&mut outline.ssh, id, required),
                     _ => continue,
                 };
-                if !list.iter().any(|(known, _, _)| known == id) {
-                    list.push((id.clone(), required, located.first));
+                if !list.iter().any(|(known, _, _)| *known == id) {
+                    list.push((id, required, located.first));
                 }
             }
         }
@@ -158,11 +209,11 @@ impl Outline {
     fn text(&self, plan: &Plan) -> String {
         let stage = &plan.file.stages[plan.target];
         let mut text = String::new();
-        if stage.name.is_some() || !stage.comment.is_empty() {
+        if stage.name.is_some() || !stage.comment().is_empty() {
             let name = stage.name.as_deref().unwrap_or("(default)");
             let mut rows = format!("TARGET:\t{name}");
-            if !stage.comment.is_empty() {
-                rows.push_str(&format!("\nDESCRIPTION:\t{}", stage.comment));
+            if !stage.comment().is_empty() {
+                rows.push_str(&format!("\nDESCRIPTION:\t{}", stage.comment()));
             }
             text.push_str(&format!("{}\n\n", align(&rows, 0, 1)));
         }
@@ -190,7 +241,7 @@ impl Outline {
             list.iter().map(row).collect::<Vec<_>>()
         };
         json!({
-            "name": stage.name.as_deref().unwrap_or(""), "description": stage.comment, "args": args.collect::<Vec<_>>(),
+            "name": stage.name.as_deref().unwrap_or(""), "description": stage.comment(), "args": args.collect::<Vec<_>>(),
             "secrets": needs(&self.secrets), "ssh": needs(&self.ssh),
         })
     }

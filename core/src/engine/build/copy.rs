@@ -31,8 +31,8 @@ pub fn context_paths(instruction: &Instruction) -> Vec<String> {
             paths.collect()
         }
         Instruction::Run(step) => {
-            let paths = step.mounts.iter().filter_map(|mount| match &mount.kind {
-                MountKind::Bind { from: None, source } => Some(source.clone()),
+            let paths = step.mounts.iter().filter_map(|mount| match mount.unexpanded()?.kind {
+                MountKind::Bind { from: None, source } => Some(source),
                 _ => None,
             });
             paths.collect()

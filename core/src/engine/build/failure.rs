@@ -19,22 +19,28 @@ enum Kind {
 pub struct Failure {
     message: String,
     kind: Kind,
-    /// The lines it is about, as shown.
+    /// The lines it is about, and how they are shown.
+    lines: Option<(usize, usize)>,
     excerpt: String,
 }
 
 impl Failure {
     /// Before solving began.
     pub fn plain(message: impl Into<String>) -> Failure {
-        Failure { message: message.into(), kind: Kind::Plain, excerpt: String::new() }
+        Failure { message: message.into(), kind: Kind::Plain, lines: None, excerpt: String::new() }
     }
 
     pub fn solve(message: impl Into<String>) -> Failure {
-        Failure { message: message.into(), kind: Kind::Solve, excerpt: String::new() }
+        Failure { message: message.into(), kind: Kind::Solve, lines: None, excerpt: String::new() }
     }
 
     pub fn canceled() -> Failure {
-        Failure { message: "Canceled: context canceled".into(), kind: Kind::Canceled, excerpt: String::new() }
+        Failure {
+            message: "Canceled: context canceled".into(),
+            kind: Kind::Canceled,
+            lines: None,
+            excerpt: String::new(),
+        }
     }
 
     pub fn parse(error: &ParseError, source: &Source) -> Failure {
@@ -46,8 +52,14 @@ impl Failure {
     pub fn at(mut self, source: &Source, first: usize, last: usize) -> Failure {
         if self.excerpt.is_empty() && first > 0 && self.kind == Kind::Solve {
             self.excerpt = excerpt(&source.name, &source.text, first, last);
+            self.lines = Some((first, last));
         }
         self
+    }
+
+    /// The lines of the Dockerfile that it is about.
+    pub fn lines(&self) -> Option<(usize, usize)> {
+        self.lines
     }
 
     pub fn message(&self) -> &str {
@@ -72,10 +84,13 @@ impl Failure {
     pub fn text<W: World>(&self, board: &Board<'_, W>) -> String {
         match self.kind {
             Kind::Plain => format!("ERROR: {}\n", self.message),
-            Kind::Canceled => format!("ERROR: failed to build: failed to solve: {}\n", self.message),
+            Kind::Canceled => {
+                format!("{}ERROR: failed to build: failed to solve: {}\n", board.warning_summary(), self.message)
+            }
             Kind::Solve => format!(
-                "{}{}ERROR: failed to build: failed to solve: {}\n",
+                "{}{}{}ERROR: failed to build: failed to solve: {}\n",
                 board.failure_block(),
+                board.warning_summary(),
                 self.excerpt,
                 self.message
             ),

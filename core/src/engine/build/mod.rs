@@ -14,6 +14,7 @@ mod copy;
 mod export;
 mod failure;
 mod lint;
+mod locks;
 mod mode;
 mod mounts;
 mod options;
@@ -73,6 +74,7 @@ async fn build_with<W: World>(ctx: &Ctx<W>, options: &options::Options) -> Resul
     match solve::solve(ctx, options, &board).await {
         Ok(id) => {
             board.finish().await;
+            ctx.warn(board.warning_summary()).await;
             if options.quiet {
                 ctx.print(format!("{id}\n")).await;
             }
@@ -92,8 +94,12 @@ async fn answer<W: World>(ctx: &Ctx<W>, options: &options::Options, call: option
     let answered = call::answer(ctx, options, call, &board).await;
     board.finish().await;
     match answered {
-        Ok((text, status)) => {
+        Ok(call::Answer { text, error, status }) => {
+            ctx.warn(board.failure_block()).await;
             ctx.print(text).await;
+            if let Some(error) = error {
+                ctx.warn(format!("ERROR: {error}\n")).await;
+            }
             Ok(status)
         }
         Err(failure) => {

@@ -1,12 +1,13 @@
 //! `RUN --mount`: what a step sees beside its layers, and what is taken away after it.
 
 use super::failure::Failure;
+use super::locks::Locks;
 use super::options::Secret;
 use super::plan::Build;
 use super::record::{new_record, note_use};
 use super::stage::Stage;
 use crate::build::{BuildCacheRecord, CACHE_MOUNT, Selection, joined};
-use crate::dockerfile::{MountKind, RunStep};
+use crate::dockerfile::{Mount, MountKind, Sharing};
 use crate::engine::container::StepMount;
 use crate::layer::{Entry, TarWriter};
 use crate::name::{ChainId, Digest};
@@ -14,7 +15,11 @@ use crate::world::acts::{CreateVolume, ImportTree, SeedVolume, SnapshotKey};
 use crate::world::{Fault, World};
 use cutaway_userland::os::FileKind;
 
-impl Prepared {
+impl<'a, W: World> Prepared<'a, W> {
+    pub fn new(locks: Locks<'a, W>) -> Prepared<'a, W> {
+        Prepared { mounts: Vec::new(), env: Vec::new(), volumes: Vec::new(), caches: Vec::new(), locks }
+    }
+
     /// The places that are made only to mount on.
     pub fn targets(&self) -> Vec<String> {
         let target = |mount: &StepMount| match mount {
@@ -27,15 +32,14 @@ impl Prepared {
 }
 
 /// What a step needs beside its snapshot.
-#[derive(Default)]
-pub struct Prepared {
+pub struct Prepared<'a, W: World> {
     pub mounts: Vec<StepMount>,
     pub env: Vec<String>,
     /// Volumes of this step only.
     pub volumes: Vec<String>,
     /// Caches that it uses, by id, and those of them that no other step may use meanwhile.
     pub caches: Vec<String>,
-    pub held: Vec<String>,
+    locks: Locks<'a, W>,
 }
 
 /// What a cache begins with.
@@ -50,32 +54,32 @@ struct Beginning<'a> {
 const PLAIN_OWNER: (u32, u32, u32) = (0o755, 0, 0);
 
 impl<W: World> Build<'_, W> {
-    pub async fn mounts(&self, stage: &Stage, step: &RunStep, to: &mut Prepared) -> Result<(), Failure> {
-        let expand = |text: &str| stage.applying.expand(text).map_err(Failure::solve);
-        // All at once, so that two steps never wait for each other.
+    /// Prepares what the step is to see; `to` has what there is of it where that fails, too.
+    pub async fn mounts(&self, stage: &Stage, mounts: &[Mount], to: &mut Prepared<'_, W>) -> Result<(), Failure> {
         let mut locked = Vec::new();
-        for mount in &step.mounts {
-            if let MountKind::Cache { id, sharing, .. } = &mount.kind
-                && sharing == "locked"
-            {
-                locked.push(format!("cache {}", expand(id)?));
+        for mount in mounts {
+            if let MountKind::Cache { id, sharing: Sharing::Locked, .. } = &mount.kind {
+                locked.push(id.clone());
             }
         }
-        self.shared.hold(&locked).await;
-        to.held = locked;
-        for (place, mount) in step.mounts.iter().enumerate() {
-            let target = joined(&stage.applying.config.working_dir, &expand(&mount.target)?);
+        to.locks.take(self, &locked).await?;
+        for (place, mount) in mounts.iter().enumerate() {
+            let target = joined(&stage.applying.config.working_dir, &mount.target);
             let read_only = mount.read_only;
+            if target == "/" && !matches!(mount.kind, MountKind::Secret { .. } | MountKind::Ssh { .. }) {
+                return Err(Failure::solve(format!("invalid mount target {target:?}")));
+            }
             match &mount.kind {
                 MountKind::Tmpfs { size } => {
                     let options = size.map_or_else(String::new, |n| format!("size={n}"));
                     to.mounts.push(StepMount::Tmpfs { target, options });
                 }
-                MountKind::Cache { id, sharing, from, source, mode, uid, gid } => {
-                    let id = expand(id)?;
-                    let id = if sharing == "private" { self.own_cache(id, to) } else { id };
-                    let begins =
-                        Beginning { from: from.as_deref(), source: expand(source)?, owner: (*mode, *uid, *gid) };
+                MountKind::Cache { id, sharing, from, source, owner } => {
+                    let id = match sharing {
+                        Sharing::Private => to.locks.take_own(id.clone())?,
+                        Sharing::Shared | Sharing::Locked => id.clone(),
+                    };
+                    let begins = Beginning { from: from.as_deref(), source: source.clone(), owner: *owner };
                     let making = [format!("make {id}")];
                     self.shared.hold(&making).await;
                     let made = self.cache_volume(&id, &target, begins).await;
@@ -85,11 +89,10 @@ impl<W: World> Build<'_, W> {
                     to.mounts.push(StepMount::Volume { volume, subpath: String::new(), target, read_only });
                 }
                 MountKind::Bind { from, source } => {
-                    let source = expand(source)?;
-                    let (volume, subpath) = self.shown(from.as_deref(), &source, &mut to.volumes).await?;
+                    let (volume, subpath) = self.shown(from.as_deref(), source, &mut to.volumes).await?;
                     to.mounts.push(StepMount::Volume { volume, subpath, target, read_only });
                 }
-                MountKind::Secret { id, required, env, mode, uid, gid } => {
+                MountKind::Secret { id, required, env, owner } => {
                     let Some(secret) = self.secret(id).await? else {
                         if *required {
                             return Err(Failure::solve(format!("secret {id}: not found")));
@@ -100,7 +103,7 @@ impl<W: World> Build<'_, W> {
                         to.env.push(format!("{name}={}", String::from_utf8_lossy(&secret)));
                     }
                     if env.is_none() || !mount.target.is_empty() {
-                        self.show_secret(&target, &secret, (*mode, *uid, *gid), to).await?;
+                        self.show_secret(&target, &secret, *owner, to).await?;
                     }
                 }
                 MountKind::Ssh { id, required } => {
@@ -118,18 +121,6 @@ impl<W: World> Build<'_, W> {
             }
         }
         Ok(())
-    }
-
-    /// A cache that no other step uses now.
-    fn own_cache(&self, id: String, to: &mut Prepared) -> String {
-        let mut own = id.clone();
-        let mut number = 1;
-        while !self.shared.try_hold(&format!("cache {own}")) {
-            number += 1;
-            own = format!("{id}-{number}");
-        }
-        to.held.push(format!("cache {own}"));
-        own
     }
 
     /// The volume of a cache; a new one gets the files it begins with, and its owner.
@@ -194,7 +185,7 @@ impl<W: World> Build<'_, W> {
         target: &str,
         secret: &[u8],
         (mode, uid, gid): (u32, u32, u32),
-        to: &mut Prepared,
+        to: &mut Prepared<'_, W>,
     ) -> Result<(), Failure> {
         let subpath = "secret".to_string();
         let entry = Entry { uid, gid, ..Entry::file(&subpath, mode, 0) };

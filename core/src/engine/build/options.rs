@@ -64,6 +64,8 @@ pub struct Options {
     /// A question instead of a build, and whether the answer is JSON.
     pub call: Option<Call>,
     pub call_json: bool,
+    /// Whether what is found does not count for the exit status.
+    pub call_ignores_status: bool,
     /// `DOCKER_BUILDKIT=0`.
     pub classic: bool,
 }
@@ -110,8 +112,8 @@ impl Options {
             tags.push(Reference::parse(name).map_err(|e| failed(&format!("invalid tag {name:?}: {e}")))?);
         }
         let push = args.flag("push") || output.as_ref().is_some_and(|o| o.get("push").is_some_and(|v| v == "true"));
-        let (call, call_json) =
-            if args.flag("check") { (Some(Call::Check), false) } else { call_of(args.value("call"))? };
+        let (call, call_json, call_ignores_status) =
+            if args.flag("check") { (Some(Call::Check), false, false) } else { call_of(args.value("call"))? };
         let ulimits: std::result::Result<Vec<Ulimit>, String> =
             args.values("ulimit").iter().map(|v| parse_ulimit(v)).collect();
         Ok(Options {
@@ -146,6 +148,7 @@ impl Options {
             allow: args.values("allow").to_vec(),
             call,
             call_json,
+            call_ignores_status,
             classic,
         })
     }
@@ -189,6 +192,11 @@ impl Options {
 /// An error of the client before the build began.
 pub fn failed(text: &str) -> Error {
     Error::Client(format!("ERROR: failed to build: {text}"))
+}
+
+/// An error in the words of the command line.
+fn plain(text: &str) -> Error {
+    Error::Client(format!("ERROR: {text}"))
 }
 
 fn pairs(values: &[String]) -> BTreeMap<String, String> {
@@ -235,26 +243,35 @@ fn secrets(values: &[String]) -> Result<BTreeMap<String, Secret>> {
     Ok(secrets)
 }
 
-/// `--call outline,format=json`.
-fn call_of(value: Option<&str>) -> Result<(Option<Call>, bool)> {
-    let (mut call, mut json) = (None, false);
-    for field in value.unwrap_or("build").split(',') {
+/// `--call outline,format=json`: what is asked, whether the answer is JSON, and whether its findings do not count for
+/// the exit status.
+fn call_of(value: Option<&str>) -> Result<(Option<Call>, bool, bool)> {
+    let (mut name, mut json, mut ignore) = (None, false, false);
+    let value = value.unwrap_or("build");
+    for field in value.split(',') {
         match field.split_once('=') {
-            None => {
-                call = match field {
-                    "build" | "" => None,
-                    "check" | "lint" => Some(Call::Check),
-                    "outline" => Some(Call::Outline),
-                    "targets" => Some(Call::Targets),
-                    other => return Err(failed(&format!("unsupported call function {other:?}"))),
-                }
-            }
+            None if name.is_some() => return Err(plain(&format!("invalid print value: {value}"))),
+            None => name = Some(field),
             Some(("format", format)) => json = format == "json",
-            Some(("ignorestatus", _)) => {}
-            Some((name, _)) => return Err(failed(&format!("invalid print option {name:?}"))),
+            Some(("ignorestatus", text)) => match text {
+                "1" | "t" | "T" | "true" | "TRUE" | "True" => ignore = true,
+                "0" | "f" | "F" | "false" | "FALSE" | "False" => ignore = false,
+                _ => {
+                    let reason = format!("strconv.ParseBool: parsing {text:?}: invalid syntax");
+                    return Err(plain(&format!("invalid ignorestatus print value: {text}: {reason}")));
+                }
+            },
+            Some(_) => return Err(plain(&format!("invalid print field: {field}"))),
         }
     }
-    Ok((call, json))
+    let call = match name.unwrap_or("") {
+        "build" | "" => None,
+        "check" | "lint" => Some(Call::Check),
+        "outline" => Some(Call::Outline),
+        "targets" => Some(Call::Targets),
+        other => return Err(failed(&format!("failed to solve: unsupported request frontend.{other}"))),
+    };
+    Ok((call, json, ignore))
 }
 
 /// `--ssh id=socket`; the client's own agent where no socket is named.

@@ -5,11 +5,11 @@ use super::board::{Board, Vertex};
 use super::context::{Context, Source};
 use super::copy::takes_context;
 use super::failure::Failure;
-use super::lint::Begins;
-use super::options::Options;
+use super::lint::{self, Begins, Warning};
+use super::options::{Call, Options};
 use super::record::{new_record, note_use};
 use super::shared::Shared;
-use crate::build::{BuildCacheRecord, Tree, before, needed, sources};
+use crate::build::{Applying, BuildCacheRecord, Ignore, Tree, before, needed, sources};
 use crate::dockerfile::{Dockerfile, Instruction, Located, Network, ParseError, Vars, expand};
 use crate::engine::Ctx;
 use crate::image::ImageRecord;
@@ -42,6 +42,9 @@ impl Plan {
                 needed(&file, target, |index| base_name(&file, index, &globals), replaced).map_err(located)?
             }
         };
+        // The checks are of all stages, unless one is named.
+        let all = options.call == Some(Call::Check) && options.target.is_none();
+        let wanted = if all { (0..file.stages.len()).collect() } else { wanted };
         let plan = Plan { file, globals, predefined, target, wanted };
         plan.check_rights(options)?;
         Ok(plan)
@@ -82,6 +85,9 @@ pub struct Build<'a, W> {
     /// Images that stages begin with or copy from, and named contexts, by the name in the Dockerfile.
     pub bases: BTreeMap<String, ImageRecord>,
     pub tree: Tree,
+    pub ignore: Ignore,
+    /// What the bases show to be questionable.
+    pub warnings: Vec<Warning>,
     pub shared: Shared,
 }
 
@@ -106,14 +112,16 @@ impl<'a, W: World> Build<'a, W> {
             wanted,
             bases: BTreeMap::new(),
             tree: Tree::default(),
+            ignore: Ignore::default(),
+            warnings: Vec::new(),
             shared: Shared::default(),
         };
         build.load_bases().await?;
         Ok(build)
     }
 
-    /// Reads the context's patterns of what is left behind, then lists its files where any step takes some.
-    pub async fn take_context(&mut self, context: &Context) -> Result<(), Failure> {
+    /// Reads the context's patterns of what is left behind.
+    pub async fn take_ignore(&mut self, context: &Context) -> Result<(), Failure> {
         let name = self.options.file.as_deref().unwrap_or(&self.source.name);
         let (ignore, size) = context.ignore(self.ctx, name).await?;
         if self.source.local {
@@ -122,8 +130,14 @@ impl<'a, W: World> Build<'a, W> {
             self.board.note(vertex, &format!("transferring context: {size}")).await;
             self.board.done(vertex).await;
         }
+        self.ignore = ignore;
+        Ok(())
+    }
+
+    /// Lists the files of the context where any step takes some.
+    pub async fn take_context(&mut self, context: &Context) -> Result<(), Failure> {
         if self.needs_context() {
-            self.tree = context.tree(self.ctx, &ignore).await?;
+            self.tree = context.tree(self.ctx, &self.ignore).await?;
             let size = self.tree.files.values().map(|(entry, _)| entry.size).sum();
             keep_source(self.ctx, "local source for context", size)?;
         }
@@ -145,13 +159,24 @@ impl<'a, W: World> Build<'a, W> {
         Ok(before(&self.file, index, &base_name(&self.file, index, &self.globals)?))
     }
 
-    /// What a stage begins with, for its variables.
-    pub fn begins(&self, index: usize) -> Begins {
-        let Ok(base) = base_name(&self.file, index, &self.globals) else { return Begins::Unknown };
+    /// Goes through what the wanted stages ask for, before any of it is done: what is questionable about it, and the
+    /// first thing that is wrong.
+    pub fn rehearse(&self) -> (Vec<Warning>, Option<ParseError>) {
+        let value = |applying: &Applying, name: &str, default: Option<&String>| self.arg_value(applying, name, default);
+        let wanted = self.wanted.iter().copied();
+        let (found, wrong) = lint::stages(&self.file, wanted, |index| self.begins(index), &value, &self.ignore);
+        ([self.warnings.clone(), found].concat(), wrong)
+    }
+
+    fn begins(&self, index: usize) -> Begins {
+        if stage_context(self.options, &self.file, index).is_some() {
+            return Begins::Other;
+        }
+        let Ok(base) = base_name(&self.file, index, &self.globals) else { return Begins::Other };
         match (before(&self.file, index, &base), self.bases.get(&base)) {
             (Some(earlier), _) => Begins::Stage(earlier),
-            (None, Some(image)) => Begins::Image(image.config.env.clone()),
-            (None, None) => Begins::Image(Vec::new()),
+            (None, Some(image)) => Begins::Image(Box::new(image.config.clone())),
+            (None, None) => Begins::Image(Box::default()),
         }
     }
 
@@ -168,6 +193,11 @@ impl<'a, W: World> Build<'a, W> {
                 None => self.load_base(&name, None, platform.as_deref()).await,
             };
             let image = image.map_err(|f| f.at(&self.source, first, last))?;
+            let expected = self.expected(platform.as_deref())?;
+            let actual = Platform::normal(&image.os, &image.architecture, &image.variant);
+            if named_context(self.options, &name).is_none() && self.file.stages.iter().any(|s| s.first == first) {
+                self.warnings.extend(lint::platform(&name, &expected, &actual, (first, last)));
+            }
             let triggered = triggers(&image).iter().flat_map(|l| sources(&l.instruction)).collect::<Vec<_>>();
             let triggered =
                 triggered.into_iter().filter(|name| name != "scratch" && self.file.stage_index(name).is_none());
@@ -175,6 +205,14 @@ impl<'a, W: World> Build<'a, W> {
             self.bases.insert(name, image);
         }
         Ok(())
+    }
+
+    /// The platform that a base should have.
+    fn expected(&self, asked: Option<&str>) -> Result<Platform, Failure> {
+        match asked {
+            Some(text) => Platform::parse(text).map_err(Failure::solve),
+            None => Ok(Platform::normal("linux", &self.ctx.world().host().architecture, "")),
+        }
     }
 
     /// The names to look up, each with its platform and the lines that name it.

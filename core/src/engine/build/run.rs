@@ -2,12 +2,13 @@
 
 use super::board::Vertex;
 use super::failure::Failure;
+use super::locks::Locks;
 use super::mounts::Prepared;
 use super::plan::Build;
 use super::stage::Stage;
 use super::step::{Step, step_key};
 use crate::container::stubs;
-use crate::dockerfile::{Command, Heredoc, Located, MountKind, Network, RunStep};
+use crate::dockerfile::{Command, Heredoc, Located, Mount, MountKind, Network, RunStep};
 use crate::engine::container::{StepNetwork, StepSpec, run_step};
 use crate::world::acts::{DeliverSignal, RemoveVolume, SnapshotKey};
 use crate::world::{Exit, World};
@@ -28,6 +29,9 @@ type LocalWait<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 impl<W: World> Build<'_, W> {
     pub async fn run_step(&self, stage: &mut Stage, step: &RunStep, located: &Located) -> Result<(), Failure> {
         let vertex = self.begin_step(stage, located).await;
+        let expand = |text: &str| stage.applying.expand(text);
+        let mounts: Result<Vec<Mount>, String> = step.mounts.iter().map(|mount| mount.mount(expand)).collect();
+        let mounts = mounts.map_err(Failure::solve)?;
         let argv = self.words(stage, step);
         let env = environment(stage);
         let told = format!("RUN {} # buildkit", told(stage, &argv));
@@ -37,10 +41,10 @@ impl<W: World> Build<'_, W> {
             format!("{env:?}"),
             config.working_dir.clone(),
             config.user.clone(),
-            format!("{:?}", (&step.mounts, step.network, step.insecure)),
+            format!("{:?}", (&mounts, step.network, step.insecure)),
         ];
         let mut parts: Vec<String> = parts.to_vec();
-        for mount in &step.mounts {
+        for mount in &mounts {
             if let MountKind::Bind { from: Some(from), .. } = &mount.kind {
                 parts.push(format!("{:?}", self.layers_of(from)?));
             }
@@ -49,7 +53,7 @@ impl<W: World> Build<'_, W> {
         let key = step_key(&stage.key, "run", &parts);
         let work = Step { key, vertex, text: &located.text };
         self.do_step(stage, &work, async |stage, snapshot| {
-            let targets = self.run_in(stage, snapshot, step, argv, env, vertex).await?;
+            let targets = self.run_in(stage, snapshot, (step, &mounts), argv, env, vertex).await?;
             Ok(stubs(targets.iter().map(String::as_str)))
         })
         .await?;
@@ -77,13 +81,13 @@ impl<W: World> Build<'_, W> {
         &self,
         stage: &Stage,
         snapshot: &SnapshotKey,
-        step: &RunStep,
+        (step, mounts): (&RunStep, &[Mount]),
         argv: Vec<String>,
         env: Vec<String>,
         vertex: Vertex,
     ) -> Result<Vec<String>, Failure> {
-        let mut prepared = Prepared::default();
-        let ready = self.mounts(stage, step, &mut prepared).await;
+        let mut prepared = Prepared::new(Locks::of(self.ctx, snapshot));
+        let ready = self.mounts(stage, mounts, &mut prepared).await;
         let result = match ready {
             Ok(()) => {
                 let spec = self.spec(stage, snapshot, step, argv, env, &prepared);
@@ -93,8 +97,7 @@ impl<W: World> Build<'_, W> {
         };
         let targets = prepared.targets();
         self.note_caches(&prepared.caches)?;
-        self.shared.release(&prepared.held);
-        for name in prepared.volumes {
+        for name in std::mem::take(&mut prepared.volumes) {
             self.ctx.act("The step has ended: what was only shown to it goes", RemoveVolume { name }).await?;
         }
         result.map(|()| targets)
@@ -107,7 +110,7 @@ impl<W: World> Build<'_, W> {
         step: &RunStep,
         argv: Vec<String>,
         mut env: Vec<String>,
-        prepared: &Prepared,
+        prepared: &Prepared<'_, W>,
     ) -> StepSpec {
         env.extend(prepared.env.iter().cloned());
         for (name, value) in &self.options.build_args {
@@ -209,7 +212,7 @@ fn is_proxy(name: &str) -> bool {
     known.iter().any(|proxy| proxy.eq_ignore_ascii_case(name))
 }
 
-/// The image's variables and the build's arguments; the image's win.
+/// The image's variables and the build's arguments; of the same name, what came last.
 fn environment(stage: &Stage) -> Vec<String> {
     let mut env: Vec<String> = Vec::new();
     for (name, value) in &stage.args {
@@ -219,7 +222,9 @@ fn environment(stage: &Stage) -> Vec<String> {
     }
     for pair in &stage.applying.config.env {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        crate::build::set_env(&mut env, name, value);
+        if !stage.applying.is_late(name) {
+            crate::build::set_env(&mut env, name, value);
+        }
     }
     env
 }

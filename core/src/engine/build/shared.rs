@@ -88,11 +88,6 @@ impl Shared {
         .await;
     }
 
-    /// Takes a name if nobody holds it.
-    pub fn try_hold(&self, name: &str) -> bool {
-        self.held.borrow_mut().insert(name.to_string())
-    }
-
     pub fn release(&self, names: &[String]) {
         self.held.borrow_mut().retain(|name| !names.contains(name));
         self.changed();

@@ -1,6 +1,6 @@
 //! A build from beginning to end: definition, bases, context, stages, result.
 
-use super::board::{Board, ProgressMode, Vertex};
+use super::board::{Board, Vertex};
 use super::context::{self, Source};
 use super::export;
 use super::failure::Failure;
@@ -29,43 +29,42 @@ pub async fn solve<W: World>(ctx: &Ctx<W>, options: &Options, board: &Board<'_, 
         }
         Err(failure) => return Err(failure),
     };
-    let (definition, warnings) = tell_definition(ctx, options, board, &source).await?;
+    let definition = tell_definition(ctx, board, &source).await?;
+    let warnings = text_warnings(ctx, options, &source).unwrap_or_default();
+    for warning in &warnings {
+        board.warning(definition, warning).await;
+    }
+    if let Some(definition) = definition {
+        board.done(definition).await;
+    }
     let mut build = Build::plan(ctx, options, board, source).await?;
-    let warnings = build.check(definition, warnings).await?;
+    build.take_ignore(&context).await?;
+    build.check(definition, warnings).await?;
     build.take_context(&context).await?;
     build.run().await?;
     let stage = build.shared.wait(build.target).await?;
-    let id = export::finish(&build, stage).await?;
-    if !matches!(options.progress, ProgressMode::Quiet | ProgressMode::RawJson) {
-        ctx.warn(lint::summary(&warnings)).await;
-    }
-    Ok(id)
+    export::finish(&build, stage).await
 }
 
-/// Tells of the Dockerfile, and of what its text alone shows to be questionable.
+/// Tells of the Dockerfile where the client has sent it; the vertex is not done yet.
 pub async fn tell_definition<W: World>(
     ctx: &Ctx<W>,
-    options: &Options,
     board: &Board<'_, W>,
     source: &Source,
-) -> Result<(Option<Vertex>, Vec<lint::Warning>), Failure> {
-    let warnings = text_warnings(ctx, options, source).unwrap_or_default();
+) -> Result<Option<Vertex>, Failure> {
     if !source.local {
-        return Ok((None, warnings));
+        return Ok(None);
     }
     let vertex = board.begin(&format!("[internal] load build definition from {}", source.name)).await;
     let size = crate::view::units::short_size(source.text.len() as u64 + 37);
     board.note(vertex, &format!("transferring dockerfile: {size}")).await;
-    for warning in &warnings {
-        board.warning(vertex, warning).await;
-    }
-    board.done(vertex).await;
     keep_source(ctx, "local source for dockerfile", source.text.len() as u64)?;
-    Ok((Some(vertex), warnings))
+    Ok(Some(vertex))
 }
 
-/// `None` where the Dockerfile can't be read: that is told of later.
-fn text_warnings<W: World>(ctx: &Ctx<W>, options: &Options, source: &Source) -> Option<Vec<lint::Warning>> {
+/// What the text of the Dockerfile alone shows to be questionable, as far as it is asked for; `None` where it can't
+/// be read: that is told of later.
+pub fn text_warnings<W: World>(ctx: &Ctx<W>, options: &Options, source: &Source) -> Option<Vec<lint::Warning>> {
     let file = Dockerfile::parse(&source.text).ok()?;
     let predefined = predefined(ctx, options, &file).ok()?;
     let globals = file.global_args(&options.build_args, &predefined).ok()?;
@@ -74,23 +73,25 @@ fn text_warnings<W: World>(ctx: &Ctx<W>, options: &Options, source: &Source) -> 
 }
 
 impl<W: World> Build<'_, W> {
-    /// Adds what is questionable now that the bases are known; fails where the Dockerfile wants that.
-    async fn check(
-        &self,
-        definition: Option<Vertex>,
-        earlier: Vec<lint::Warning>,
-    ) -> Result<Vec<lint::Warning>, Failure> {
+    /// What is asked of the checks.
+    pub fn asked(&self) -> Result<lint::Asked, Failure> {
         let argument = self.options.build_args.get("BUILDKIT_DOCKERFILE_CHECK");
-        let asked = lint::asked(&self.file, argument).map_err(Failure::solve)?;
-        let undefined = lint::undefined(&self.file, self.wanted.iter().copied(), |index| self.begins(index));
-        let undefined = asked.keep(undefined);
-        if let Some(vertex) = definition {
-            for warning in &undefined {
-                self.board.warning(vertex, warning).await;
-            }
+        lint::asked(&self.file, argument).map_err(Failure::solve)
+    }
+
+    /// Adds what is questionable now that the bases are known; fails where an instruction can't be done, or where the
+    /// Dockerfile wants what is questionable to be an error.
+    async fn check(&self, definition: Option<Vertex>, earlier: Vec<lint::Warning>) -> Result<(), Failure> {
+        let asked = self.asked()?;
+        let (found, wrong) = self.rehearse();
+        let found = asked.keep(found);
+        for warning in &found {
+            self.board.warning(definition, warning).await;
         }
-        let all = asked.keep([earlier, undefined].concat());
-        asked.refusal(&all).map_or(Ok(all), |refusal| Err(Failure::solve(refusal)))
+        if let Some(error) = wrong {
+            return Err(Failure::parse(&error, &self.source));
+        }
+        asked.refusal(&[earlier, found].concat()).map_or(Ok(()), |refusal| Err(Failure::solve(refusal)))
     }
 
     /// Builds all stages that are wanted at once; each waits for what it needs of the others. Where one fails,

@@ -229,19 +229,29 @@ impl<W: World> Build<'_, W> {
         }
     }
 
-    /// `ARG`: the command line's value before the Dockerfile's, and that of before the first `FROM` last.
+    /// What an `ARG` comes to: the command line's value before the Dockerfile's, and that of before the first `FROM`
+    /// last.
+    pub fn arg_value(
+        &self,
+        applying: &Applying,
+        name: &str,
+        default: Option<&String>,
+    ) -> Result<Option<String>, String> {
+        match (self.options.build_args.get(name), default) {
+            (Some(given), _) => Ok(Some(given.clone())),
+            (None, Some(default)) => applying.expand(default).map(Some),
+            (None, None) => Ok(self.globals.get(name).or_else(|| self.predefined.get(name)).cloned()),
+        }
+    }
+
     fn declare(&self, stage: &mut Stage, args: &[(String, Option<String>)]) -> Result<(), Failure> {
         let mut told = "ARG".to_string();
         for (name, default) in args {
-            let value = match (self.options.build_args.get(name), default) {
-                (Some(given), _) => Some(given.clone()),
-                (None, Some(default)) => Some(stage.applying.expand(default).map_err(Failure::solve)?),
-                (None, None) => self.globals.get(name).or_else(|| self.predefined.get(name)).cloned(),
-            };
+            let value = self.arg_value(&stage.applying, name, default.as_ref()).map_err(Failure::solve)?;
             told.push_str(&format!(" {name}"));
             if let Some(value) = &value {
                 told.push_str(&format!("={value}"));
-                stage.applying.args.insert(name.clone(), value.clone());
+                stage.applying.declare(name, value);
             }
             stage.args.retain(|(known, _)| known != name);
             stage.args.push((name.clone(), value));

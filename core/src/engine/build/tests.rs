@@ -169,7 +169,7 @@ fn progress_for_programs() {
                   docker build --progress=rawjson . 2>&1 | sed -E 's/sha256:[0-9a-f]{64}/D/g; s/\"20[^\"]*Z\"/T/g' | grep -E 'hi|echo|aGkK|warn'";
     assert_eq!(
         shell(script),
-        "{\"warnings\":[{\"vertex\":\"D\",\"level\":1,\"short\":\"RnJvbUFzQ2FzaW5nOiAnYXMnIGFuZCAnRlJPTScga2V5d29yZHMnIGNhc2luZyBkbyBub3QgbWF0Y2ggKGxpbmUgMSk=\",\"url\":\"https://docs.docker.com/go/dockerfile/rule/from-as-casing/\",\"range\":[{\"start\":{\"line\":1},\"end\":{\"line\":1}}]}]}\n\
+        "{\"warnings\":[{\"vertex\":\"D\",\"level\":1,\"short\":\"RnJvbUFzQ2FzaW5nOiAnYXMnIGFuZCAnRlJPTScga2V5d29yZHMnIGNhc2luZyBkbyBub3QgbWF0Y2ggKGxpbmUgMSk=\",\"detail\":[\"VGhlICdhcycga2V5d29yZCBzaG91bGQgbWF0Y2ggdGhlIGNhc2Ugb2YgdGhlICdmcm9tJyBrZXl3b3Jk\"],\"url\":\"https://docs.docker.com/go/dockerfile/rule/from-as-casing/\",\"range\":[{\"start\":{\"line\":1},\"end\":{\"line\":1}}]}]}\n\
          {\"vertexes\":[{\"digest\":\"D\",\"name\":\"[2/2] RUN echo hi\",\"started\":T}]}\n\
          {\"logs\":[{\"vertex\":\"D\",\"stream\":1,\"data\":\"aGkK\",\"timestamp\":T}]}\n\
          {\"vertexes\":[{\"digest\":\"D\",\"name\":\"[2/2] RUN echo hi\",\"started\":T,\"completed\":T}]}\n"
@@ -342,4 +342,66 @@ fn outputs() {
         shell(script),
         "0\nLoaded image: t:1\n2\nnamed:2\nt:1\nERROR: failed to build: output file is required for oci exporter. refusing to write to console\n"
     );
+}
+
+#[test]
+fn checks_of_all_stages() {
+    let script = "mkdir c; cd c; echo f > .dockerignore; touch f; docker pull -q busybox > /dev/null\n\
+                  printf '# check=experimental=all\\n# no\\nARG A=1\\nFROM alpine AS one\\nEXPOSE 80:80\\nFROM busybox AS two\\nCOPY f /\\nCMD x\\n' > Dockerfile\n\
+                  docker build --check . 2> e; echo $?; grep -c 'load metadata for' e; grep -c '^#.*WARN' e; docker images --format '{{.Repository}}'\n\
+                  docker build --call=check,format=json --target one . 2> /dev/null | grep -E 'ruleName|buildError|filename'\n\
+                  docker build --call=check,ignorestatus=true . > /dev/null 2>&1; echo $?; docker build --check -f /c/no . 2>&1 | tail -1";
+    assert_eq!(
+        shell(script),
+        "Check complete, 4 warnings have been found!\n\n\
+         WARNING: InvalidDefinitionDescription - https://docs.docker.com/go/dockerfile/rule/invalid-definition-description/\n\
+         Comment for ARG should follow the format: `# A <description>`\n\
+         Dockerfile:3\n--------------------\n   1 |     # check=experimental=all\n   2 |     # no\n   3 | >>> ARG A=1\n   4 |     FROM alpine AS one\n   5 |     EXPOSE 80:80\n--------------------\n\n\
+         WARNING: ExposeInvalidFormat - https://docs.docker.com/go/dockerfile/rule/expose-invalid-format/\n\
+         EXPOSE instruction should not define an IP address or host-port mapping, found '80:80'\n\
+         Dockerfile:5\n--------------------\n   3 |     ARG A=1\n   4 |     FROM alpine AS one\n   5 | >>> EXPOSE 80:80\n   6 |     FROM busybox AS two\n   7 |     COPY f /\n--------------------\n\n\
+         WARNING: CopyIgnoredFile - https://docs.docker.com/go/dockerfile/rule/copy-ignored-file/\n\
+         Attempting to Copy file \"f\" that is excluded by .dockerignore\n\
+         Dockerfile:7\n--------------------\n   5 |     EXPOSE 80:80\n   6 |     FROM busybox AS two\n   7 | >>> COPY f /\n   8 |     CMD x\n   9 |     \n--------------------\n\n\
+         WARNING: JSONArgsRecommended - https://docs.docker.com/go/dockerfile/rule/json-args-recommended/\n\
+         JSON arguments recommended for CMD to prevent unintended behavior related to OS signals\n\
+         Dockerfile:8\n--------------------\n   6 |     FROM busybox AS two\n   7 |     COPY f /\n   8 | >>> CMD x\n   9 |     \n--------------------\n\
+         1\n2\n0\nalpine\nbusybox\n\
+         \u{20}     \"ruleName\": \"InvalidDefinitionDescription\",\n\u{20}     \"ruleName\": \"ExposeInvalidFormat\",\n\u{20}     \"filename\": \"Dockerfile\",\n\
+         0\nERROR: failed to build: failed to solve: failed to read dockerfile: open no: no such file or directory\n"
+    );
+}
+
+#[test]
+fn what_is_wrong_is_told_before_anything_is_done() {
+    let script = "mkdir c; cd c; docker pull -q busybox > /dev/null\n\
+                  printf 'FROM busybox\\nMAINTAINER me\\nRUN echo done\\nRUN --mount=type=cache,target=/c,uid=x true\\n' > Dockerfile\n\
+                  docker build . 2> e; echo $?; grep -c '^#.*done$' e; tail -11 e; docker build --check . 2> /dev/null | head -1; docker build --check . 2>&1 > /dev/null | tail -9";
+    let excerpt = "--------------------\n   2 |     MAINTAINER me\n   3 |     RUN echo done\n   4 | >>> RUN --mount=type=cache,target=/c,uid=x true\n   5 |     \n--------------------\n";
+    let seen = shell(script);
+    assert!(
+        seen.contains(&format!(
+            "\n\n 1 warning found (use docker --debug to expand):\n - MaintainerDeprecated: Maintainer instruction is deprecated in favor of using label (line 2)\nDockerfile:4\n{excerpt}\
+             ERROR: failed to build: failed to solve: invalid value x for uid\nCheck complete, 1 warning has been found!\n"
+        )),
+        "{seen}"
+    );
+    assert!(seen.starts_with("1\n2\n\n 1 warning"), "{seen}");
+    assert!(seen.ends_with(&format!("ERROR: invalid value x for uid\nDockerfile:4\n{excerpt}\n")), "{seen}");
+}
+
+#[test]
+fn caches_are_for_one_at_a_time_across_builds() {
+    let build = |sharing: &str| {
+        shell(&format!(
+            "docker pull -q busybox > /dev/null\n\
+             printf 'FROM busybox\\nARG N\\nENV C=/c\\nRUN --mount=type=cache,target=$C,sharing={sharing} echo in $N >> /c/log; sleep 5; echo out $N >> /c/log; cat /c/log > /log\\n' > Dockerfile\n\
+             date +%s > before; docker build -q --build-arg N=1 -t one - < Dockerfile > /dev/null & sleep 1\n\
+             docker build -q --build-arg N=2 -t two - < Dockerfile > /dev/null; wait; date +%s > after; expr $(cat after) - $(cat before)\n\
+             docker run --rm two cat /log"
+        ))
+    };
+    assert_eq!(build("locked"), "10\nin 1\nout 1\nin 2\nout 2\n");
+    assert_eq!(build("shared"), "6\nin 1\nin 2\nout 1\nout 2\n");
+    assert_eq!(build("private"), "6\nin 2\nout 2\n");
 }

@@ -6,10 +6,11 @@ mod plain;
 mod rawjson;
 mod tty;
 
-use super::lint::Warning;
+use super::lint::{self, Warning};
 use crate::engine::Ctx;
 use crate::name::Digest;
 use crate::world::{Stream, World};
+use cutaway_userland::sorted::Arrange;
 use plain::Mux;
 use std::cell::RefCell;
 use std::time::Duration;
@@ -67,6 +68,7 @@ pub struct Board<'a, W> {
     ctx: &'a Ctx<W>,
     mode: ProgressMode,
     rows: RefCell<Vec<Row>>,
+    warnings: RefCell<Vec<Warning>>,
     plain: RefCell<Mux>,
     /// How many lines of the terminal the last drawing took.
     drawn: RefCell<usize>,
@@ -77,7 +79,7 @@ impl<'a, W: World> Board<'a, W> {
     pub fn new(ctx: &'a Ctx<W>, mode: ProgressMode) -> Board<'a, W> {
         let started = ctx.world().now();
         let (rows, plain) = (RefCell::default(), RefCell::default());
-        Board { ctx, mode, rows, plain, drawn: RefCell::new(0), started }
+        Board { ctx, mode, rows, warnings: RefCell::default(), plain, drawn: RefCell::new(0), started }
     }
 
     /// Whether nothing has been told yet.
@@ -116,8 +118,11 @@ impl<'a, W: World> Board<'a, W> {
         }
     }
 
-    /// What is questionable about it.
-    pub async fn warning(&self, vertex: Vertex, warning: &Warning) {
+    /// What is questionable about the Dockerfile: told at the vertex that loads it, where there is one, and once more
+    /// at the end.
+    pub async fn warning(&self, vertex: Option<Vertex>, warning: &Warning) {
+        self.warnings.borrow_mut().push(warning.clone());
+        let Some(vertex) = vertex else { return };
         let text = warning.short();
         self.rows.borrow_mut()[vertex.0].warnings.push(text.clone());
         if self.mode != ProgressMode::Tty {
@@ -214,6 +219,18 @@ impl<'a, W: World> Board<'a, W> {
             format!("------\n > {}:\n{log}------\n", row.name)
         };
         failed.map(block).collect()
+    }
+
+    /// All that is questionable, as it stands below the progress.
+    pub fn warning_summary(&self) -> String {
+        match self.mode {
+            ProgressMode::Quiet | ProgressMode::RawJson => String::new(),
+            ProgressMode::Plain | ProgressMode::Tty => {
+                let mut warnings = self.warnings.borrow().clone();
+                warnings.arrange_by_key(|w| w.line);
+                lint::summary(&warnings)
+            }
+        }
     }
 
     /// What the last program printed, without times.

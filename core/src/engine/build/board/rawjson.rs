@@ -1,6 +1,6 @@
 //! Progress for programs: each change as one line of JSON, in the shape of BuildKit's `SolveStatus`.
 
-use super::super::lint::{Warning, address};
+use super::super::lint::{Warning, address, description};
 use super::{Note, Row, State};
 use crate::image::wire::rfc3339;
 use base64::Engine;
@@ -42,8 +42,13 @@ pub fn log(row: &Row, line: &str, at: Duration) -> Value {
 
 /// Something questionable in the Dockerfile.
 pub fn warning(row: &Row, warning: &Warning) -> Value {
-    json!({ "warnings": [{
-        "vertex": row.digest(), "level": 1, "short": bytes(&warning.short()), "url": address(warning.rule),
-        "range": [{ "start": { "line": warning.line }, "end": { "line": warning.last } }],
-    }] })
+    let mut told = json!({
+        "vertex": row.digest(), "level": 1, "short": bytes(&warning.short()),
+        "detail": [bytes(description(warning.rule))],
+    });
+    if let Some(address) = address(warning.rule) {
+        told["url"] = json!(address);
+    }
+    told["range"] = json!([{ "start": { "line": warning.line }, "end": { "line": warning.last } }]);
+    json!({ "warnings": [told] })
 }
