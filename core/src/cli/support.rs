@@ -42,7 +42,7 @@ pub(super) fn refusal(command: &str) -> Option<&'static str> {
         ("buildx", "bake") => {
             Some("bake files are not supported: `docker compose build` builds several images at once")
         }
-        ("buildx", "imagetools" | "history" | "dial-stdio" | "create" | "rm" | "stop") => {
+        ("buildx", "history" | "dial-stdio" | "create" | "rm" | "stop") => {
             Some("there is one builder here, the engine's own; other builders are not supported")
         }
         _ => None,

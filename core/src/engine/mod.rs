@@ -9,6 +9,7 @@ pub mod container;
 pub mod context;
 mod error;
 pub mod image;
+mod imagetools;
 mod manifest;
 pub mod names;
 pub mod network;
@@ -91,6 +92,7 @@ pub fn further_groups<W: World>() -> Vec<Group<W>> {
         |ctx, call| Box::pin(build::dispatch(ctx, call)),
         |ctx, call| Box::pin(compose::dispatch(ctx, call)),
         |ctx, call| Box::pin(manifest::dispatch(ctx, call)),
+        |ctx, call| Box::pin(imagetools::dispatch(ctx, call)),
     ]
 }
 

@@ -27,6 +27,8 @@ mod solve;
 mod stage;
 mod step;
 
+pub use board::{Board, ProgressMode};
+
 #[cfg(test)]
 mod tests;
 

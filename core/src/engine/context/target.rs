@@ -43,7 +43,7 @@ impl Target {
 
 /// Whether a command is more than the client's own business.
 pub fn needs_engine(call: &Invocation) -> bool {
-    let own = ["context ", "manifest "];
+    let own = ["context ", "manifest ", "buildx imagetools "];
     !own.iter().any(|group| call.command.starts_with(group))
         && !matches!(call.command, "compose version" | "buildx version" | "logout")
 }

@@ -35,7 +35,7 @@ pub use layer::add_layer;
 pub use list::{Listed, image_rows, matching};
 pub use prune::{Pruned, prune_images};
 pub use pull::digest_of;
-pub use push::push_quietly;
+pub use push::{push_blob, push_quietly};
 pub use remote::{Remote, host_of as registry_host, is_loopback as has_loopback_name};
 pub use remove::{Removed, remove_image};
 pub use save::archive_of;

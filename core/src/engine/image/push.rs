@@ -126,7 +126,7 @@ async fn packed_layer<W: World>(ctx: &Ctx<W>, layer: &LayerRef) -> Result<LayerR
 }
 
 /// Uploads a blob; `false` where the registry has it.
-async fn push_blob<W: World>(ctx: &Ctx<W>, remote: &Remote<'_, W>, digest: &Digest) -> Result<bool> {
+pub async fn push_blob<W: World>(ctx: &Ctx<W>, remote: &Remote<'_, W>, digest: &Digest) -> Result<bool> {
     let ask = remote.request("HEAD", &format!("blobs/{digest}"));
     let there = remote.send("Ask whether the registry has this blob already", ask).await?;
     if there.status == 200 {

@@ -138,7 +138,24 @@ impl<'a, W: World> Remote<'a, W> {
         tls: bool,
         any_certificate: bool,
     ) -> Result<Remote<'a, W>> {
-        let remote = Remote {
+        let remote = Remote::at(ctx, reference, actions, tls, any_certificate);
+        let ping = remote.request("GET", "/v2/");
+        let response = remote.exchange("Ask whether the registry speaks the distribution protocol", ping).await?;
+        if response.status == 401 {
+            remote.authorize(&response).await?;
+        }
+        Ok(remote)
+    }
+
+    /// The same without knocking: the right is got when the first request is refused.
+    pub fn at(
+        ctx: &'a Ctx<W>,
+        reference: &Reference,
+        actions: &'static str,
+        tls: bool,
+        any_certificate: bool,
+    ) -> Remote<'a, W> {
+        Remote {
             ctx,
             host: host_of(reference.domain()),
             tls,
@@ -146,13 +163,7 @@ impl<'a, W: World> Remote<'a, W> {
             repository: reference.path().to_string(),
             actions,
             authorization: RefCell::new(None),
-        };
-        let ping = remote.request("GET", "/v2/");
-        let response = remote.exchange("Ask whether the registry speaks the distribution protocol", ping).await?;
-        if response.status == 401 {
-            remote.authorize(&response).await?;
         }
-        Ok(remote)
     }
 
     /// A request on a path of the repository, as `manifests/latest`.

@@ -9,9 +9,9 @@ mod local;
 mod push;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
-pub(super) use entry::platform_of;
+pub(super) use entry::{descriptor_of, platform_of};
 
 use crate::cli::Invocation;
 use crate::engine::{Ctx, Error, Result, Running};

@@ -17,7 +17,8 @@ const FILLED: &str = "docker run -d -p 5000:5000 registry:2 > /dev/null 2>&1; sl
     docker tag localhost:5000/t/a:arm64 localhost:5000/t/b:arm64; docker push -q localhost:5000/t/b:arm64 > /dev/null\n\
     L=localhost:5000/t/a:both; ids() { sed -E 's/[0-9a-f]{64}/ID/g; s/\"size\": [0-9]+/\"size\": N/'; }\n";
 
-fn filled(script: &str) -> String {
+/// What a script prints on a machine with that registry.
+pub fn filled(script: &str) -> String {
     shell(&format!("{FILLED}{script}"))
 }
 

@@ -150,7 +150,7 @@ fn without_tag(name: &str) -> &str {
 
 /// How templates see an event: the names of Go's fields.
 const SHAPE: Shape =
-    Shape { type_name: Some("*events.Message"), inner: &[], optional: &[], strict: false, heading: false };
+    Shape { type_name: Some("*events.Message"), inner: &[], optional: &[], strict: false, heading: false, wire: false };
 
 fn fields(event: &EventRecord) -> Value {
     let classic = matches!(event.kind.as_str(), "container" | "image");

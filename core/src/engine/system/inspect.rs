@@ -74,7 +74,8 @@ const OPTIONAL: &[(&str, Zero)] = &[
 ];
 
 /// How `inspect` templates see their dot.
-const SHAPE: Shape = Shape { type_name: None, inner: &[], optional: OPTIONAL, strict: true, heading: false };
+const SHAPE: Shape =
+    Shape { type_name: None, inner: &[], optional: OPTIONAL, strict: true, heading: false, wire: false };
 
 /// What the format of an `inspect` command is.
 enum Format {

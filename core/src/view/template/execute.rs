@@ -2,7 +2,7 @@
 
 use super::functions::Parameter;
 use super::tree::{Call, Kind, Node, Operand, Pipe};
-use super::value::{Shape, Val, Zero, member};
+use super::value::{Shape, Val, Zero, member, wire_member};
 use super::{Template, TemplateError, functions, print};
 use cutaway_userland::sorted::Arrange;
 use serde_json::Value;
@@ -330,7 +330,7 @@ impl<'a> Run<'a> {
             };
             return self.fail(place.at, place.whole, &format!("error calling call: {what}"));
         }
-        match functions::call(name, &args, self.shape.heading) {
+        match functions::call(name, &args, self.shape) {
             Ok(value) => Ok(value),
             Err(what) if what.starts_with("wrong number of args") || what.starts_with("wrong type for value") => {
                 self.fail(place.at, place.name, &what)
@@ -456,6 +456,7 @@ impl<'a> Run<'a> {
     /// One field of a value, with Go's errors where it is not there.
     fn field(&self, value: Val<'a>, name: &str, word: &Operand) -> Result<Val<'a>> {
         let nil = self.shape.optional.iter().find(|(n, _)| *n == name).map(|(_, zero)| *zero);
+        let member = if self.shape.wire { wire_member } else { member };
         let found = match &value {
             Val::Json(Cow::Borrowed(Value::Object(map))) => member(map, name).map(|v| Val::Json(Cow::Borrowed(v))),
             Val::Json(Cow::Owned(Value::Object(map))) => member(map, name).map(|v| Val::own(v.clone())),

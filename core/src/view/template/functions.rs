@@ -1,7 +1,7 @@
 //! The functions of templates: Go's own and Docker's. `and`, `or` and `call` are in the executor.
 
 use super::print::{self, plain, sprintf};
-use super::value::{Val, Zero, member};
+use super::value::{Shape, Val, Zero, member};
 use cutaway_userland::sorted::Arrange;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -53,8 +53,8 @@ pub(super) fn count(name: &str, given: usize) -> std::result::Result<(), String>
 }
 
 /// Calls a function, whose arguments have been counted; the error is what follows `error calling name: `.
-pub(super) fn call<'a>(name: &str, args: &[Val<'a>], heading: bool) -> Result<'a> {
-    if heading && matches!(name, "json" | "title" | "lower" | "upper" | "truncate" | "join") {
+pub(super) fn call<'a>(name: &str, args: &[Val<'a>], shape: &Shape) -> Result<'a> {
+    if shape.heading && matches!(name, "json" | "title" | "lower" | "upper" | "truncate" | "join") {
         return Ok(args.first().cloned().unwrap_or(Val::NoValue));
     }
     match name {
@@ -70,6 +70,7 @@ pub(super) fn call<'a>(name: &str, args: &[Val<'a>], heading: bool) -> Result<'a
         }
         "slice" => slice(args),
         "eq" | "ne" | "lt" | "le" | "gt" | "ge" => compare(name, args),
+        "json" if shape.wire => Ok(Val::own(print::indented_json(argument(args, 0).json()))),
         "json" => Ok(Val::own(print::json(&visible(argument(args, 0))))),
         "upper" => Ok(Val::own(text(argument(args, 0))?.to_uppercase())),
         "lower" => Ok(Val::own(text(argument(args, 0))?.to_lowercase())),

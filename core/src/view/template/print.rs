@@ -111,6 +111,15 @@ pub(super) fn quote(text: &str) -> String {
     quoted
 }
 
+/// JSON indented by two, without the keys of methods, and with Go's escapes for HTML.
+pub(super) fn indented_json(mut value: Value) -> String {
+    if let Value::Object(map) = &mut value {
+        map.retain(|key, _| !key.starts_with('@'));
+    }
+    let text = serde_json::to_string_pretty(&value).unwrap_or_default();
+    text.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e")
+}
+
 /// JSON as Go writes it: keys in the order that the value has them, no escapes for HTML.
 pub(super) fn json(value: &Value) -> String {
     let text = match value {

@@ -31,6 +31,7 @@ const STRICT: Shape = Shape {
     optional: &[("Health", Zero::Pointer), ("Entrypoint", Zero::Slice)],
     strict: true,
     heading: false,
+    wire: false,
 };
 
 fn run(source: &str, shape: &Shape) -> Result<String, String> {
@@ -163,6 +164,7 @@ fn as_go_does_it() {
         ],
         strict: true,
         heading: false,
+        wire: false,
     };
     let mut wrong = Vec::new();
     for line in lines {

@@ -28,6 +28,9 @@ pub struct Shape {
     pub strict: bool,
     /// Whether the functions of a table's head are in force: they give back the heading unchanged.
     pub heading: bool,
+    /// Whether the keys are those of wire formats, as `mediaType`, which templates name as Go's fields, and whose
+    /// JSON is shown indented.
+    pub wire: bool,
 }
 
 /// A value in use.
@@ -118,4 +121,12 @@ pub(super) fn member<'v>(object: &'v serde_json::Map<String, Value>, name: &str)
         let (_, json) = OTHER.iter().find(|(go, _)| *go == name)?;
         object.get(*json)
     })
+}
+
+/// The same where keys are those of wire formats: `DiffIDs` is written `diff_ids` there, and what stands for a method
+/// begins with `@`.
+pub(super) fn wire_member<'v>(object: &'v serde_json::Map<String, Value>, name: &str) -> Option<&'v Value> {
+    let bare = |key: &str| key.trim_start_matches('@').replace(['_', '.'], "").to_lowercase();
+    let wanted = name.to_lowercase();
+    member(object, name).or_else(|| object.iter().find(|(key, _)| bare(key) == wanted).map(|(_, value)| value))
 }

@@ -82,6 +82,13 @@ impl<'a, W: World> Board<'a, W> {
         Board { ctx, mode, rows, warnings: RefCell::default(), plain, drawn: RefCell::new(0), started }
     }
 
+    /// One for something else than a build: it has no line that says what builds.
+    pub fn untitled(ctx: &'a Ctx<W>, mode: ProgressMode) -> Board<'a, W> {
+        let board = Board::new(ctx, mode);
+        board.plain.borrow_mut().untitled = true;
+        board
+    }
+
     /// Whether nothing has been told yet.
     pub fn is_empty(&self) -> bool {
         self.rows.borrow().is_empty()
@@ -254,6 +261,7 @@ impl<'a, W: World> Board<'a, W> {
         let height = size.as_ref().map_or(24, |s| usize::from(s.rows).max(5));
         let now = self.ctx.world().now();
         let lines = tty::lines(&self.rows.borrow(), now, now.saturating_sub(self.started), (width, height), last);
+        let lines = if self.plain.borrow().untitled { tty::untitled(lines) } else { lines };
         let before = self.drawn.replace(lines.len());
         tty::over(before, &lines)
     }

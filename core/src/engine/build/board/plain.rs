@@ -28,6 +28,8 @@ pub struct Mux {
     voices: Vec<Voice>,
     shown: usize,
     current: Option<usize>,
+    /// Without the line that says what builds.
+    pub untitled: bool,
 }
 
 impl Mux {
@@ -104,7 +106,7 @@ impl Mux {
         if self.voices[index].number == 0 {
             self.shown += 1;
             self.voices[index].number = self.shown;
-            if self.shown == 1 {
+            if self.shown == 1 && !self.untitled {
                 out.push_str("#0 building with \"default\" instance using docker driver\n");
             }
         }
@@ -113,7 +115,9 @@ impl Mux {
                 self.voices[old].count = 0;
                 out.push_str(&format!("#{} ...\n", self.voices[old].number));
             }
-            out.push_str(&format!("\n#{} {}\n", self.voices[index].number, row.name));
+            let first = self.untitled && self.shown == 1 && self.current.is_none();
+            let blank = if first { "" } else { "\n" };
+            out.push_str(&format!("{blank}#{} {}\n", self.voices[index].number, row.name));
         }
         let voice = &mut self.voices[index];
         for line in voice.waiting.drain(..) {

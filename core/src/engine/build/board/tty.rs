@@ -6,6 +6,14 @@ use std::time::Duration;
 /// How many lines of a running program are shown.
 const LOG_LINES: usize = 6;
 
+/// A drawing without what builds in its first line.
+pub fn untitled(mut lines: Vec<String>) -> Vec<String> {
+    if let Some(head) = lines.first_mut() {
+        *head = head.trim_end_matches("docker:default").trim_end().to_string();
+    }
+    lines
+}
+
 /// The lines of one drawing, for a terminal of `size` columns and rows.
 pub fn lines(
     rows: &[Row],
