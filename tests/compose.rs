@@ -16,6 +16,7 @@ fn config(folder: &str) -> Result<Value, String> {
             profiles: Vec::new(),
             named: Vec::new(),
             env_files: Vec::new(),
+            dotenv: vec![format!("{folder}/.env")],
             env: &|_| None,
             contents: &contents,
             interpolate: true,
@@ -354,7 +355,8 @@ X
         "TAG                 false               latest              \n",
         "error while interpolating services.a.environment.B: required variable NEED is missing a value: say it\n",
         "D: a$$b\n",
-        "COMPOSE_PROJECT_NAME=t\nNEED=x\n",
+        "COMPOSE_PROJECT_NAME=t\nHOME=/root\n",
+        "\nNEED=x\n",
         "services:\n  a:\n    image: busybox:latest@sha256:",
     ] {
         assert!(out.contains(part), "{part:?} is missing in\n{out}");
@@ -443,4 +445,134 @@ fn a_project_is_known_by_its_containers() {
     );
     let (first, last) = (out.find("t-b-1  Removed"), out.find("t-a-1  Stopping"));
     assert!(first.is_some() && last.is_some() && first < last, "{out}");
+}
+
+/// What is wrong with a file of one service, `a`, that has these attributes.
+fn fault(service: &str) -> String {
+    let text = format!("services: {{a: {{image: x, {service}}}}}");
+    let contents = compose::Contents::from([
+        ("/p/compose.yaml".to_string(), Some(text.into_bytes())),
+        ("/p/.env".to_string(), None),
+    ]);
+    let request = Request {
+        files: vec!["/p/compose.yaml".into()],
+        directory: "/p".into(),
+        name: None,
+        profiles: Vec::new(),
+        named: Vec::new(),
+        env_files: Vec::new(),
+        dotenv: vec!["/p/.env".into()],
+        env: &|_| None,
+        contents: &contents,
+        interpolate: true,
+        resolve_paths: true,
+        consistent: true,
+        normalize: true,
+        resolve_environment: true,
+        all_resources: false,
+    };
+    match compose::load(&request) {
+        Ok(project) => compose::unique_names(&project).err().unwrap_or_default(),
+        Err(LoadError::Invalid(text)) => text,
+        Err(LoadError::Needs(path)) => format!("needs {path}"),
+    }
+}
+
+#[test]
+fn what_a_service_cannot_be_is_told_with_its_place() {
+    let undecoded = "decoding failed due to the following error(s):\n\n";
+    for (service, told) in [
+        ("stop_grace_period: foo", format!("{undecoded}'services[a].stop_grace_period' time: invalid duration \"foo\"")),
+        (
+            "healthcheck: {test: x, interval: 5x}",
+            format!("{undecoded}'services[a].healthcheck.interval' time: unknown unit \"x\" in duration \"5x\""),
+        ),
+        ("stop_grace_period: 1d", String::new()),
+        ("mem_limit: foo", format!("{undecoded}'services[a].mem_limit' invalid size: 'foo'")),
+        (
+            "deploy: {replicas: foo}",
+            "error while interpolating services.a.deploy.replicas: failed to cast to expected type: strconv.Atoi: parsing \"foo\": invalid syntax".into(),
+        ),
+        (
+            "privileged: maybe",
+            "error while interpolating services.a.privileged: failed to cast to expected type: invalid boolean: maybe".into(),
+        ),
+        ("tty: \"yes\"", String::new()),
+        (
+            "ulimits: {nofile: foo}",
+            "error while interpolating services.a.ulimits.nofile: failed to cast to expected type: strconv.Atoi: parsing \"foo\": invalid syntax".into(),
+        ),
+        (
+            "container_name: -x",
+            "validating /p/compose.yaml: services.a.container_name '-x' does not match pattern '[a-zA-Z0-9][a-zA-Z0-9_.-]+'".into(),
+        ),
+        (
+            "pull_policy: foo",
+            "validating /p/compose.yaml: services.a.pull_policy 'foo' does not match pattern 'always|never|build|if_not_present|missing|refresh|daily|weekly|every_([0-9]+[wdhms])+'".into(),
+        ),
+        ("pull_policy: every_12h", String::new()),
+        (
+            "depends_on: {b: {condition: service_started, required: false}}",
+            "service \"a\" depends on undefined service \"b\": invalid compose project".into(),
+        ),
+        (
+            "platform: linux/arm64, build: {context: ., platforms: [linux/amd64]}",
+            "service.build.platforms MUST include service.platform \"linux/arm64\": invalid compose project".into(),
+        ),
+        (
+            "gpus: [{count: 1, device_ids: [a]}]",
+            "services.a.gpus.[]: \"count\" and \"device_ids\" attributes are exclusive".into(),
+        ),
+        ("ports: [{target: 80, host_ip: x}]", "services.a.ports.[]: invalid ip address: x".into()),
+        (
+            "container_name: xx}, b: {image: x, container_name: xx",
+            "services.b: container name \"xx\" is already in use by service {}\"".into(),
+        ),
+    ] {
+        assert_eq!(fault(service), told, "{service}");
+    }
+}
+
+#[test]
+fn what_is_asked_of_the_files() {
+    let (out, _) = script(
+        "mkdir p sub && cd p && cat > compose.yaml <<'X'
+services:
+  a: {image: x, profiles: [q]}
+  b: {image: 'y:${T:-1}', networks: [n], volumes: [v:/v], secrets: [{source: s, mode: 0400}]}
+  c: {image: z, networks: [o], depends_on: [b]}
+networks: {n: , o: }
+volumes: {v: , w: }
+secrets: {s: {environment: HOME}}
+X
+         echo T=5 > .env
+         docker compose config --no-interpolate | grep image; docker compose config | grep -A2 mode
+         echo networks $(docker compose config --networks); echo of b $(docker compose config b | grep name:)
+         docker compose config --hash nosuch 2>&1; docker compose config --variables --format yaml
+         COMPOSE_PARALLEL_LIMIT=x docker compose ps 2>&1; docker compose --project-directory /root/sub config 2>&1
+         docker compose -f / config 2>&1; COMPOSE_FILE=no.yaml docker compose config 2>&1
+         COMPOSE_PROJECT_NAME=zz docker compose config | head -1; docker compose config -o out --services; cat out
+         cd ../sub; docker compose -f ../p/compose.yaml config --images; echo T=6 > .env
+         docker compose -f ../p/compose.yaml --project-directory . config --images",
+    );
+    let steps = [
+        "    image: x\n    image: y:${T:-1}\n    image: z\n",
+        "mode: \"0400\"\n",
+        "networks n o\nof b name: p name: p_n name: p_v name: p_s\n",
+        "no such service: nosuch\n",
+        "T:\n    name: T\n    defaultvalue: \"1\"\n    presencevalue: \"\"\n    required: false\n",
+        "COMPOSE_PARALLEL_LIMIT must be an integer (found: \"x\")\n",
+        "no configuration file provided: not found\n",
+        "read /: is a directory\n",
+        "stat /root/p/no.yaml: no such file or directory\n",
+        "name: zz\n",
+        "b\nc\n",
+        "y:5\nz\n",
+        "y:6\nz\n",
+    ];
+    let mut rest = out.as_str();
+    for step in steps {
+        let at = rest.find(step).unwrap_or_else(|| panic!("{step:?} is missing, or too early, in\n{out}"));
+        rest = &rest[at + step.len()..];
+    }
 }

@@ -159,6 +159,11 @@ impl Client for LinuxClient {
         std::env::var(name).ok()
     }
 
+    fn environment(&self) -> Vec<(String, String)> {
+        let text = |value: std::ffi::OsString| value.into_string().ok();
+        std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect()
+    }
+
     fn cwd(&self) -> String {
         std::env::current_dir().map_or_else(|_| "/".into(), |p| p.display().to_string())
     }

@@ -65,7 +65,6 @@ fn gap(command: &str) -> Option<&'static str> {
             "engines are reached over `ssh://` and, in the simulator, over `tcp://`; on Linux `tcp://` is refused when it is used"
         }
         "compose build" => "`--print` is refused",
-        "compose config" => "`--environment` lists the variables that it knows by name",
         _ => return None,
     })
 }

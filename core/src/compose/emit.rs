@@ -188,7 +188,7 @@ fn write_value(value: &Value, indent: usize, out: &mut String) {
 }
 
 /// A text as YAML: plain where that is read back as the same text, else quoted as Go's library does.
-fn scalar(text: &str, indent: usize) -> String {
+pub fn scalar(text: &str, indent: usize) -> String {
     if text.contains('\n') {
         let tail = if text.ends_with("\n\n") {
             "+"

@@ -46,6 +46,7 @@ pub(super) fn finish(
     }
     if request.consistent {
         check(project)?;
+        check_secrets(project)?;
         order(project)?;
     }
     if !request.all_resources {
@@ -240,7 +241,7 @@ fn check(project: &Project) -> Result<(), String> {
             return Err("healthcheck.test must start either by \"CMD\", \"CMD-SHELL\" or \"NONE\"".into());
         }
         for (other, how) in service.get("depends_on").and_then(Value::as_object).into_iter().flatten() {
-            let optional = how.get("required") == Some(&Value::Bool(false));
+            let optional = how.get("required") == Some(&Value::Bool(false)) && project.disabled.contains_key(other);
             if !optional && !project.services.contains_key(other) {
                 return invalid(format!("depends on undefined service {other:?}"));
             }
@@ -281,6 +282,19 @@ fn check_build(project: &Project, name: &str, service: &Map<String, Value>) -> R
         return Err(format!(
             "service {name:?} declares mutualy exclusive dockerfile and dockerfile_inline: invalid compose project"
         ));
+    }
+    let (own, built) = (service.get("platform").map(text), texts(build.get("platforms")));
+    if let Some(own) = own.filter(|own| !built.is_empty() && !built.contains(own)) {
+        return Err(format!("service.build.platforms MUST include service.platform {own:?}: invalid compose project"));
+    }
+    for (context, from) in build.get("additional_contexts").and_then(Value::as_object).into_iter().flatten() {
+        let Some(other) = text(from).strip_prefix("service:").map(str::to_string) else { continue };
+        let what = match project.services.get(&other) {
+            None => "unknown",
+            Some(other) if !other.contains_key("build") => "non-buildable",
+            Some(_) => continue,
+        };
+        return Err(format!("service {name:?} declares {what} service {other:?} as additional contexts {context}"));
     }
     for secret in build.get("secrets").and_then(Value::as_array).into_iter().flatten() {
         let source = secret.get("source").map(text).unwrap_or_default();
@@ -348,8 +362,67 @@ fn check_twice(name: &str, service: &Map<String, Value>) -> Result<(), String> {
     Ok(())
 }
 
+/// Secrets that nothing fills.
+fn check_secrets(project: &Project) -> Result<(), String> {
+    let empty = |s: &Value| s.get("external").is_none() && s.get("file").is_none() && s.get("environment").is_none();
+    match project.secrets.iter().find(|(_, secret)| empty(secret)) {
+        Some((name, _)) => {
+            Err(format!("secret {name:?} must declare either `file` or `environment`: invalid compose project"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Names of containers that two services want.
+///
+/// # Errors
+/// In Compose's words, in which the other service's name is missing.
+pub fn unique_names(project: &Project) -> Result<(), String> {
+    let mut names = BTreeSet::new();
+    for (service, attributes) in &project.services {
+        let Some(name) = attributes.get("container_name").map(text).filter(|n| !n.is_empty()) else { continue };
+        if !names.insert(name.clone()) {
+            return Err(format!("services.{service}: container name {name:?} is already in use by service {{}}\""));
+        }
+    }
+    Ok(())
+}
+
+/// Requests for devices, and where ports are listened on.
+fn check_requests(name: &str, service: &Map<String, Value>) -> Result<(), String> {
+    let reserved = service.get("deploy").and_then(|d| d.get("resources")).and_then(|r| r.get("reservations"));
+    for (path, devices) in [
+        ("deploy.resources.reservations.devices", reserved.and_then(|r| r.get("devices"))),
+        ("gpus", service.get("gpus")),
+    ] {
+        for device in devices.and_then(Value::as_array).into_iter().flatten() {
+            if device.get("count").is_some() && device.get("device_ids").is_some() {
+                return Err(format!(
+                    "services.{name}.{path}.[]: \"count\" and \"device_ids\" attributes are exclusive"
+                ));
+            }
+        }
+    }
+    for address in
+        service.get("ports").and_then(Value::as_array).into_iter().flatten().filter_map(|p| p.get("host_ip")).map(text)
+    {
+        if address.parse::<std::net::IpAddr>().is_err() {
+            return Err(format!("services.{name}.ports.[]: invalid ip address: {address}"));
+        }
+    }
+    for rule in service.get("develop").and_then(|d| d.get("watch")).and_then(Value::as_array).into_iter().flatten() {
+        if rule.get("path").is_some_and(|p| p == "") {
+            return Err(format!("services.{name}.develop.watch.[].path: value can't be blank"));
+        }
+    }
+    Ok(())
+}
+
 /// What excludes each other in networks, volumes, secrets and configs.
 fn check_parts(project: &Project) -> Result<(), String> {
+    for (name, service) in project.services.iter().chain(&project.disabled) {
+        check_requests(name, service)?;
+    }
     for (name, volume) in &project.volumes {
         if volume.get("external") == Some(&Value::Bool(true)) {
             let other = volume.as_object().into_iter().flatten().map(|(key, _)| key);

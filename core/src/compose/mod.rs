@@ -20,7 +20,8 @@ mod validate;
 mod words;
 
 pub use dotenv::parse_env_file;
-pub use emit::{hash, json, part_hash, yaml};
+pub use emit::{hash, json, part_hash, scalar, yaml};
+pub use finish::unique_names;
 pub use load::{Contents, LoadError, Request, load, project_name};
 pub use normal::duration;
 pub use order::{dependencies, order};
@@ -54,7 +55,7 @@ pub struct Project {
     pub warnings: Vec<String>,
     /// The variables that were asked for, with their defaults.
     pub variables: BTreeMap<String, Variable>,
-    /// What the variables were taken from, as far as it is known by name.
+    /// What the variables were taken from beside the client's environment: the files, and what was asked for by name.
     pub environment: BTreeMap<String, String>,
 }
 

@@ -3,14 +3,15 @@
 
 use super::schema::{PARTS, Shape, Table};
 use super::{short, split_words, text, texts};
-use crate::container::spec::{parse_bool, parse_bytes, parse_duration};
+use crate::container::spec::{parse_bytes, parse_duration};
 use serde_json::{Map, Value, json};
 
 /// A whole file, in place.
 ///
 /// # Errors
 /// What can't be read and where, in Compose's words.
-pub fn file(top: &mut Map<String, Value>) -> Result<(), String> {
+pub fn file(top: &mut Map<String, Value>) -> Result<Vec<String>, String> {
+    let mut warnings = Vec::new();
     for (part, table) in PARTS {
         let Some(Value::Object(items)) = top.get_mut(part) else { continue };
         for (name, item) in items {
@@ -21,12 +22,18 @@ pub fn file(top: &mut Map<String, Value>) -> Result<(), String> {
                 service(item, &path)?;
             } else if let Some(Value::Object(external)) = item.get("external").cloned() {
                 // The old form `external: {name: x}`.
+                if let Some(old) = external.get("name") {
+                    warnings.push(format!("{path}: external.name is deprecated. Please set name and external: true"));
+                    if item.get("name").is_some_and(|name| name != old) {
+                        return Err(format!("{path}: name and external.name conflict; only use name"));
+                    }
+                }
                 item.insert("external".into(), true.into());
                 item.extend(external.into_iter().filter(|(k, _)| k == "name"));
             }
         }
     }
-    Ok(())
+    Ok(warnings)
 }
 
 fn attributes(map: &mut Map<String, Value>, table: Table, path: &str) -> Result<(), String> {
@@ -49,20 +56,43 @@ fn shaped(shape: Shape, value: Value, path: &str) -> Result<Value, String> {
         (_, Value::Null) => Value::Null,
         (Shape::Text, value) if !value.is_object() => text(&value).into(),
         (Shape::Bool, Value::String(word)) => {
-            parse_bool(&word).ok_or_else(|| format!("'{path}' expected a boolean, got {word:?}"))?.into()
+            let word = word.to_lowercase();
+            match word.as_str() {
+                "true" | "y" | "yes" | "on" => true.into(),
+                "false" | "n" | "no" | "off" => false.into(),
+                _ => return Err(uncast(path, &format!("invalid boolean: {word}"))),
+            }
         }
         (Shape::Integer | Shape::Number, Value::String(word)) => match (word.parse::<i64>(), word.parse::<f64>()) {
             (Ok(number), _) => number.into(),
             (_, Ok(number)) if shape == Shape::Number => number.into(),
             _ => {
-                return Err(format!("failed to cast to expected type: strconv.Atoi: parsing {word:?}: invalid syntax"));
+                let how = match path.rsplit('.').next().unwrap_or(path) {
+                    "replicas" | "parallelism" | "max_attempts" | "max_replicas_per_node" | "retries" | "scale" => {
+                        "Atoi"
+                    }
+                    _ if shape == Shape::Integer => "ParseInt",
+                    "cpu_shares" => "ParseInt",
+                    _ => "ParseFloat",
+                };
+                let why = format!("strconv.{how}: parsing {word:?}: invalid syntax");
+                // Only what Compose makes a number of by itself is a matter of variables.
+                let decoded = path.contains(".resources.");
+                return Err(if decoded { undecoded(path, &why) } else { uncast(path, &why) });
             }
         },
         (Shape::Bytes, value) => match text(&value).as_str() {
             "-1" => "-1".into(),
-            size => parse_bytes(size)?.to_string().into(),
+            size => parse_bytes(size).map_err(|why| undecoded(path, &why))?.to_string().into(),
         },
-        (Shape::Duration, Value::String(word)) => duration(&word)?.into(),
+        (Shape::Duration, Value::String(word)) => duration(&word).map_err(|why| undecoded(path, &why))?.into(),
+        (Shape::Mode, Value::String(word)) => match i64::from_str_radix(&word, 8) {
+            Ok(mode) => format!("0{mode:o}").into(),
+            Err(_) => {
+                return Err(undecoded(path, &format!("strconv.ParseInt: parsing {word:?}: invalid syntax")));
+            }
+        },
+        (Shape::Mode, Value::Number(mode)) => format!("0{:o}", mode.as_i64().unwrap_or(0)).into(),
         (Shape::TextOrList, value @ Value::String(_)) => json!([value]),
         (Shape::Command, Value::String(line)) => split_words(&line)?.into(),
         (Shape::Command | Shape::List | Shape::Values | Shape::TextOrList, Value::Array(items)) => {
@@ -84,6 +114,14 @@ fn shaped(shape: Shape, value: Value, path: &str) -> Result<Value, String> {
             Value::Array(items)
         }
         (Shape::Named(table) | Shape::Limits(table), Value::Object(mut items)) => {
+            for (name, item) in items.iter_mut().filter(|_| matches!(shape, Shape::Limits(_))) {
+                if let Value::String(word) = item {
+                    let why = || {
+                        uncast(&format!("{path}.{name}"), &format!("strconv.Atoi: parsing {word:?}: invalid syntax"))
+                    };
+                    *item = word.parse::<i64>().map_err(|_| why())?.into();
+                }
+            }
             for (name, item) in items.iter_mut().filter_map(|(n, i)| Some((n, i.as_object_mut()?))) {
                 attributes(item, table, &format!("{path}.{name}"))?;
             }
@@ -91,6 +129,19 @@ fn shaped(shape: Shape, value: Value, path: &str) -> Result<Value, String> {
         }
         (_, value) => value,
     })
+}
+
+/// A text that is not what its attribute is made of.
+fn uncast(path: &str, why: &str) -> String {
+    format!("error while interpolating {path}: failed to cast to expected type: {why}")
+}
+
+/// A value that Compose can't read, with its place as Go's library tells it.
+fn undecoded(path: &str, why: &str) -> String {
+    let mut parts = path.split('.');
+    let (part, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let rest: String = parts.map(|p| format!(".{p}")).collect();
+    format!("decoding failed due to the following error(s):\n\n'{part}[{name}]{rest}' {why}")
 }
 
 /// `name=value` items as a map; a name alone is `null` where that means something (`inherited`), else empty.
@@ -140,12 +191,35 @@ fn hosts(value: Value) -> Value {
     lines.into()
 }
 
+/// Days and weeks, which Compose knows and Go does not, as hours.
+fn in_hours(word: &str) -> String {
+    let mut out = String::new();
+    let mut number = String::new();
+    for c in word.chars() {
+        let hours = match c {
+            'd' => 24.0,
+            'w' => 168.0,
+            c if c.is_ascii_digit() || c == '.' => {
+                number.push(c);
+                continue;
+            }
+            _ => 0.0,
+        };
+        let count = std::mem::take(&mut number);
+        match count.parse::<f64>() {
+            Ok(n) if hours > 0.0 => out.push_str(&format!("{}h", n * hours)),
+            _ => out.extend(count.chars().chain([c])),
+        }
+    }
+    out + &number
+}
+
 /// Go's form of a duration: `90s` is `1m30s`.
 ///
 /// # Errors
 /// In Go's words.
 pub fn duration(word: &str) -> Result<String, String> {
-    let nanos = parse_duration(word)?;
+    let nanos = parse_duration(&in_hours(word)).map_err(|why| why.replace(&in_hours(word), word))?;
     if nanos < 1_000_000_000 {
         return Ok(match nanos {
             0 => "0s".into(),
@@ -243,7 +317,13 @@ fn service(item: &mut Map<String, Value>, path: &str) -> Result<(), String> {
 
 fn long_port(mut port: Map<String, Value>, path: &str) -> Result<Value, String> {
     let Some(target) = port.get("target").map(text).and_then(|t| t.parse::<u16>().ok()) else {
-        return Err(format!("{path}.ports.0 missing property 'target'"));
+        let why = match port.get("target").map(text) {
+            Some(word) => {
+                uncast(&format!("{path}.ports.[].target"), &format!("strconv.Atoi: parsing {word:?}: invalid syntax"))
+            }
+            None => format!("{path}.ports.0 missing property 'target'"),
+        };
+        return Err(why);
     };
     port.insert("target".into(), target.into());
     if let Some(published) = port.get("published").map(text) {
@@ -300,7 +380,14 @@ mod tests {
 
     #[test]
     fn durations() {
-        for (word, form) in [("90s", "1m30s"), ("1h", "1h0m0s"), ("500ms", "500ms"), ("1.5s", "1.5s")] {
+        for (word, form) in [
+            ("90s", "1m30s"),
+            ("1h", "1h0m0s"),
+            ("500ms", "500ms"),
+            ("1.5s", "1.5s"),
+            ("1d", "24h0m0s"),
+            ("1w2h", "170h0m0s"),
+        ] {
             assert_eq!(duration(word).as_deref(), Ok(form));
         }
         assert!(duration("x").is_err());

@@ -20,7 +20,7 @@ pub struct Document {
 /// # Errors
 /// In the words of Go's YAML library, with the line.
 pub fn read(text: &str) -> Result<Vec<Document>, String> {
-    let options = serde_saphyr::options! { strict_booleans: true };
+    let options = serde_saphyr::options! { strict_booleans: true, legacy_octal_numbers: true };
     let nodes: Vec<Node> = serde_saphyr::from_multiple_with_options(text, options).map_err(|e| syntax(text, &e))?;
     let documents = nodes.into_iter().map(|node| Document { value: node.value, cleared: node.cleared });
     Ok(documents.collect())

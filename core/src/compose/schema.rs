@@ -14,6 +14,8 @@ pub enum Shape {
     Bytes,
     /// A duration as `1m30s`.
     Duration,
+    /// Permissions, kept as octal text.
+    Mode,
     /// Texts.
     List,
     /// Texts and numbers.
@@ -323,7 +325,7 @@ const MOUNT: Table = &[
 ];
 
 /// A secret or config in a service.
-const MOUNTED: Table = &[("source", Text), ("target", Text), ("uid", Text), ("gid", Text), ("mode", Any)];
+const MOUNTED: Table = &[("source", Text), ("target", Text), ("uid", Text), ("gid", Text), ("mode", Mode)];
 
 const ULIMIT: Table = &[("soft", Any), ("hard", Any)];
 

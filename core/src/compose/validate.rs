@@ -33,6 +33,30 @@ pub fn check(file: &Map<String, Value>) -> Result<(), String> {
     }
 }
 
+/// Attributes whose texts have a form, wherever in the text that form stands; the form as the schema writes it.
+const PATTERNS: [(&str, fn(&str) -> bool, &str); 2] = [
+    ("container_name", names_a_container, "[a-zA-Z0-9][a-zA-Z0-9_.-]+"),
+    (
+        "pull_policy",
+        is_pull_policy,
+        "always|never|build|if_not_present|missing|refresh|daily|weekly|every_([0-9]+[wdhms])+",
+    ),
+];
+
+fn names_a_container(text: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
+    text.as_bytes().windows(2).any(|pair| pair[0].is_ascii_alphanumeric() && inner(pair[1]))
+}
+
+fn is_pull_policy(text: &str) -> bool {
+    let words = ["always", "never", "build", "if_not_present", "missing", "refresh", "daily", "weekly"];
+    let span = |rest: &str| {
+        let unit = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        unit.len() < rest.len() && unit.starts_with(['w', 'd', 'h', 'm', 's'])
+    };
+    words.iter().any(|w| text.contains(w)) || text.split("every_").skip(1).any(span)
+}
+
 fn known(map: &Map<String, Value>, table: Table, path: &str) -> Result<(), String> {
     let unknown: Vec<String> = map
         .keys()
@@ -46,6 +70,12 @@ fn known(map: &Map<String, Value>, table: Table, path: &str) -> Result<(), Strin
         let Some((_, shape)) = table.iter().find(|(name, _)| name == key) else { continue };
         let here = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
         fits(*shape, value, &here, key)?;
+        if let (Some((_, fits, pattern)), Value::String(word)) = (PATTERNS.iter().find(|(name, ..)| name == key), value)
+            && !fits(word)
+            && !word.contains('$')
+        {
+            return Err(format!("{here} '{word}' does not match pattern '{pattern}'"));
+        }
         let words = WORDS.iter().find(|(name, _)| name == key).map(|(_, words)| *words);
         if let (Some(words), Value::String(word)) = (words, value)
             && !words.contains(&word.as_str())
@@ -107,7 +137,7 @@ fn fits(shape: Shape, value: &Value, path: &str, key: &str) -> Result<(), String
         Shape::Text => (text || (path == "version" && number) || (null && key == "pid"), "string"),
         Shape::Bool => (boolean || text, "boolean or string"),
         Shape::Integer => (value.is_i64() || text, "integer or string"),
-        Shape::Number | Shape::Bytes => (number || text, "number or string"),
+        Shape::Number | Shape::Bytes | Shape::Mode => (number || text, "number or string"),
         Shape::Duration => (text, "string"),
         Shape::List | Shape::Values => (list, "array"),
         Shape::TextOrList => (text || list, "string"),

@@ -267,6 +267,10 @@ impl Client for Caller {
         self.env.iter().rev().find(|(n, _)| n == name).map(|(_, value)| value.clone())
     }
 
+    fn environment(&self) -> Vec<(String, String)> {
+        self.env.to_vec()
+    }
+
     fn cwd(&self) -> String {
         self.files().cwd().unwrap_or_else(|_| "/".into())
     }

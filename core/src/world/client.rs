@@ -43,6 +43,8 @@ pub trait Client {
     /// called, signals do what they do by default.
     fn signal(&self) -> LocalFut<Signal>;
     fn env(&self, name: &str) -> Option<String>;
+    /// All variables of the environment.
+    fn environment(&self) -> Vec<(String, String)>;
     fn cwd(&self) -> String;
     /// Where the user keeps settings of the command line: `$DOCKER_CONFIG`, or `.docker` in the home folder.
     fn config_folder(&self) -> String {

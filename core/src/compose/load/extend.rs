@@ -65,7 +65,7 @@ impl Reader<'_> {
             Some(file) => {
                 let file = absolute(place.folder, &file);
                 let folder = folder_of(&file);
-                let tops = self.canonical(&file, &folder, variables)?;
+                let tops = self.canonical(&file, &folder, variables, &mut Vec::new())?;
                 let holds = |(top, _): &&Top| top.get("services").is_some_and(|s| s.get(&base).is_some());
                 let Some((top, cleared)) = tops.iter().find(holds) else { return Err(missing(&file)) };
                 let Some(Value::Object(services)) = top.get("services") else { return Err(missing(&file)) };

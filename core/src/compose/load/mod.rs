@@ -26,8 +26,10 @@ pub struct Request<'a> {
     pub profiles: Vec<String>,
     /// Services that were named on the command line: their profiles are active.
     pub named: Vec<String>,
-    /// `--env-file`; absolute. Without any, `.env` of the folder where there is one.
+    /// `--env-file`; absolute.
     pub env_files: Vec<String>,
+    /// The files that are read in place of those, where they are there; what an earlier one says holds.
+    pub dotenv: Vec<String>,
     pub env: &'a dyn Fn(&str) -> Option<String>,
     pub contents: &'a Contents,
     pub interpolate: bool,
@@ -68,12 +70,14 @@ pub fn load(request: &Request) -> Result<Project, LoadError> {
     let mut warnings = Vec::new();
     let first = request.files.first().cloned().unwrap_or_default();
     // The name comes before all else, because the files may use it.
-    let mut name = request.name.clone().or_else(|| lookup("COMPOSE_PROJECT_NAME").filter(|n| !n.is_empty()));
+    let given = request.name.clone().or_else(|| lookup("COMPOSE_PROJECT_NAME").filter(|n| !n.is_empty()));
+    let mut name = given.clone();
     for path in &request.files {
         for (top, _) in reader.parse(path)? {
-            if let Some(own) = top.get("name").filter(|_| request.name.is_none()) {
+            if let Some(own) = top.get("name").filter(|_| given.is_none()) {
                 let variables = Variables::new(&lookup);
-                name = Some(variables.fill(&text(own)).map_err(|e| wrong("name", &e))?);
+                let filled = variables.fill(&text(own)).map_err(|e| wrong("name", &e))?;
+                name = Some(filled).filter(|n| !n.is_empty()).or(name);
             }
         }
     }
@@ -138,16 +142,16 @@ fn bad_name(name: &str) -> String {
 /// The variables of `.env` or of `--env-file`.
 fn environment(request: &Request) -> Result<BTreeMap<String, String>, LoadError> {
     let mut all = BTreeMap::new();
-    let default = [absolute(&request.directory, ".env")];
     let given = !request.env_files.is_empty();
-    for path in if given { &request.env_files[..] } else { &default[..] } {
+    for path in if given { &request.env_files } else { &request.dotenv } {
         match wanted(request, path)? {
             Some(bytes) => {
                 let text = String::from_utf8_lossy(bytes);
                 let known = all.clone();
                 let outside = |name: &str| (request.env)(name).or_else(|| known.get(name).cloned());
                 let lines = dotenv::parse_env_file(&text, &outside);
-                all.extend(lines.map_err(|e| format!("failed to read {path}: {e}"))?);
+                let lines = lines.map_err(|e| format!("failed to read {path}: {e}"))?;
+                all.extend(lines.into_iter().filter(|(name, _)| given || !known.contains_key(name)));
             }
             None if given => return Err(format!("couldn't find env file: {path}").into()),
             None => {}
@@ -215,7 +219,13 @@ impl Reader<'_> {
     }
 
     /// A file with its variables put in, checked, in canonical form.
-    fn canonical(&self, path: &str, folder: &str, variables: &Variables) -> Result<Vec<Top>, LoadError> {
+    fn canonical(
+        &self,
+        path: &str,
+        folder: &str,
+        variables: &Variables,
+        warnings: &mut Vec<String>,
+    ) -> Result<Vec<Top>, LoadError> {
         let mut tops = self.parse(path)?;
         for (top, _) in &mut tops {
             for (key, value) in &mut *top {
@@ -226,7 +236,7 @@ impl Reader<'_> {
                 }
             }
             validate::check(top).map_err(|e| format!("validating {path}: {e}"))?;
-            normal::file(top)?;
+            warnings.extend(normal::file(top)?);
             if self.request.resolve_paths {
                 paths::resolve_paths(&(self.lookup)("HOME").unwrap_or_default(), top, folder);
             }
@@ -243,7 +253,7 @@ impl Reader<'_> {
         warnings: &mut Vec<String>,
         seen: &mut Vec<String>,
     ) -> Result<(Value, Vec<Place>), LoadError> {
-        let tops = self.canonical(path, folder, variables)?;
+        let tops = self.canonical(path, folder, variables, warnings)?;
         if seen.iter().any(|s| s == path) {
             seen.push(path.to_string());
             return Err(format!("include cycle detected:\n{}", seen.join("\n include ")).into());

@@ -17,6 +17,7 @@ fn loaded(files: &[(&str, &str)], count: usize, profiles: &[&str]) -> Result<Pro
             profiles: profiles.iter().map(|p| (*p).to_string()).collect(),
             named: Vec::new(),
             env_files: Vec::new(),
+            dotenv: vec!["/p/.env".into()],
             env: &|name| (name == "HOME").then(|| "/root".to_string()),
             contents: &contents,
             interpolate: true,

@@ -20,6 +20,8 @@ pub(super) struct App<'a, W> {
     pub all: bool,
     pub board: Board,
     pub settings: Settings,
+    /// How many images are pulled or pushed at a time.
+    pub at_once: usize,
     /// What stands between the parts of a name: `-`, or `_` as in the first Compose (`--compatibility`).
     pub separator: char,
     /// The containers as they would be, in a command that does nothing.

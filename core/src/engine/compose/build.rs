@@ -2,11 +2,14 @@
 
 use super::App;
 use super::app::LABEL;
+use super::lanes::lanes;
 use super::run::{docker, docker_captured};
 use crate::cli::Args;
 use crate::compose::{text, texts};
 use crate::engine::image::{self, PullPolicy};
+use crate::engine::race::Work;
 use crate::engine::{Error, Result};
+use crate::name::Reference;
 use crate::world::World;
 use serde_json::Value;
 
@@ -171,68 +174,86 @@ pub(super) async fn build<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32
     Ok(0)
 }
 
+/// Why a service's image is not pulled.
+fn skipped<W: World>(app: &App<'_, W>, name: &str, args: &Args, pulled: &[(String, String)]) -> Result<Option<String>> {
+    let service = app.service(name)?;
+    let image = app.image_of(name)?;
+    let own = service.get("pull_policy").map(text);
+    let policy = args.value("policy").filter(|p| !p.is_empty()).or(own.as_deref()).unwrap_or("always");
+    let already = pulled.iter().find(|(i, _)| *i == image).map(|(_, by)| by.clone());
+    // What is called the latest may have gone on.
+    let fixed = Reference::parse(&image).is_ok_and(|r| r.with_default_tag().tag() != Some("latest"));
+    Ok(match policy {
+        _ if !service.contains_key("image") => Some("Skipped - No image to be pulled".to_string()),
+        "never" | "build" => Some("Skipped".to_string()),
+        "missing" if fixed && app.known_image(&image)?.is_some() => {
+            Some("Skipped - Image is already present locally".to_string())
+        }
+        _ if service.contains_key("build") && args.flag("ignore-buildable") => {
+            Some("Skipped - Image can be built".to_string())
+        }
+        _ => already.map(|by| format!("Skipped - Image is already being pulled by {by}")),
+    })
+}
+
 pub(super) async fn pull<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
     app.board.phase("Pulling");
     let quiet = args.flag("quiet");
     let mut pulled: Vec<(String, String)> = Vec::new();
     for name in app.with_dependencies(&args.positionals, args.flag("include-deps"))? {
-        let service = app.service(&name)?;
-        let image = app.image_of(&name)?;
-        let own = service.get("pull_policy").map(text);
-        let policy = args.value("policy").filter(|p| !p.is_empty()).or(own.as_deref()).unwrap_or("always");
-        let already = pulled.iter().find(|(i, _)| *i == image).map(|(_, by)| by.clone());
-        let skipped = match policy {
-            _ if !service.contains_key("image") => Some("Skipped - No image to be pulled".to_string()),
-            "never" | "build" => Some("Skipped".to_string()),
-            "missing" if app.known_image(&image)?.is_some() => {
-                Some("Skipped - Image is already present locally".to_string())
-            }
-            _ if service.contains_key("build") && args.flag("ignore-buildable") => {
-                Some("Skipped - Image can be built".to_string())
-            }
-            _ => already.map(|by| format!("Skipped - Image is already being pulled by {by}")),
-        };
-        if let Some(why) = skipped {
-            if !quiet {
-                app.event(&name, &why, "").await;
-            }
-            continue;
-        }
-        pulled.push((image.clone(), name.clone()));
-        match Box::pin(app.pull(&name, &image, PullPolicy::Always, quiet)).await {
-            Err(_) if args.flag("ignore-pull-failures") => {}
-            // What can be built needs no registry.
-            Err(_) if service.contains_key("build") => {
-                let text = format!(
-                    "WARNING: Some service image(s) must be built from source by running:\n    docker compose build {name}\n"
-                );
-                app.ctx.warn(text).await;
-            }
-            result => result?,
+        match skipped(app, &name, args, &pulled)? {
+            Some(why) if !quiet => app.event(&name, &why, "").await,
+            Some(_) => {}
+            None => pulled.push((app.image_of(&name)?, name)),
         }
     }
-    Ok(0)
+    let work = pulled.iter().map(|(image, name)| -> Work<'_, Result<()>> {
+        Box::pin(async move { app.pull(name, image, PullPolicy::Always, quiet).await })
+    });
+    let results = Box::pin(lanes(work.collect(), app.at_once)).await;
+    let mut failed: Vec<(&str, Error)> = Vec::new();
+    for ((_, name), result) in pulled.iter().zip(results) {
+        failed.extend(result.err().map(|error| (name.as_str(), error)));
+    }
+    // What can be built needs no registry.
+    let (buildable, lost): (Vec<_>, Vec<_>) =
+        failed.into_iter().partition(|(name, _)| app.service(name).is_ok_and(|s| s.contains_key("build")));
+    if !buildable.is_empty() {
+        let names: Vec<&str> = buildable.iter().map(|(name, _)| *name).collect();
+        let text = "WARNING: Some service image(s) must be built from source by running:\n    docker compose build ";
+        app.ctx.warn(format!("{text}{}\n", names.join(" "))).await;
+    }
+    match lost.into_iter().chain(buildable).next() {
+        Some((_, error)) if !args.flag("ignore-pull-failures") => Err(error),
+        _ => Ok(0),
+    }
 }
 
 pub(super) async fn push<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
     app.board.phase("Pushing");
+    let mut pushed: Vec<(String, String)> = Vec::new();
     for name in app.with_dependencies(&args.positionals, args.flag("include-deps"))? {
         let service = app.service(&name)?;
-        if !service.contains_key("build") || !service.contains_key("image") {
-            continue;
-        }
-        let image = app.image_of(&name)?;
-        app.event(&name, "Pushing", "").await;
-        let pushed = match app.board.dry {
-            true => Ok(0),
-            false => Box::pin(docker(app, &["push", "--quiet", &image], false)).await,
-        };
-        match pushed {
-            Ok(0) => app.event(&name, "Pushed", "").await,
-            Err(_) if args.flag("ignore-push-failures") => {}
-            Ok(status) => return Err(Error::Status(status)),
-            Err(error) => return Err(error),
+        if service.contains_key("build") && service.contains_key("image") {
+            pushed.push((app.image_of(&name)?, name));
         }
     }
+    let work = pushed.iter().map(|(image, name)| -> Work<'_, Result<()>> {
+        Box::pin(async move {
+            app.event(name, "Pushing", "").await;
+            let status = match app.board.dry {
+                true => Ok(0),
+                false => Box::pin(docker(app, &["push", "--quiet", image], false)).await,
+            };
+            match status {
+                Ok(0) => app.event(name, "Pushed", "").await,
+                Err(_) if args.flag("ignore-push-failures") => {}
+                Ok(status) => return Err(Error::Status(status)),
+                Err(error) => return Err(error),
+            }
+            Ok(())
+        })
+    });
+    Box::pin(lanes(work.collect(), app.at_once)).await.into_iter().collect::<Result<()>>()?;
     Ok(0)
 }

@@ -1,6 +1,6 @@
 //! `docker compose config`: the project as it is understood.
 
-use super::open::{Depth, read};
+use super::open::{Depth, Settings, read};
 use crate::cli::{Args, Invocation};
 use crate::compose::{self, Project, text};
 use crate::engine::{Ctx, Error, Result};
@@ -10,21 +10,31 @@ use serde_json::{Value, json};
 
 pub(super) async fn config<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
     let args = &call.args;
+    let listed = ["services", "volumes", "networks", "models", "profiles", "images", "environment"];
+    let filled = !args.flag("variables")
+        && (!args.flag("no-interpolate") || listed[1..].iter().any(|l| args.flag(l)) || args.given("hash"));
     let depth = Depth {
-        interpolate: !args.flag("no-interpolate") && !args.flag("variables"),
-        environment: !args.flag("no-env-resolution"),
+        interpolate: filled,
+        environment: filled && !args.flag("no-env-resolution"),
         resolve_paths: !args.flag("no-path-resolution"),
-        consistent: !args.flag("no-consistency"),
-        normalize: !args.flag("no-normalize"),
+        consistent: filled && !args.flag("no-consistency"),
+        normalize: !args.flag("no-normalize") && !call.global.flag("compatibility"),
     };
-    let mut project = Box::pin(read(ctx, call, &args.positionals, depth)).await?;
-    for name in &args.positionals {
+    Settings::read(ctx, &call.global).await.check(ctx, &call.global)?;
+    let whole: &[&str] = &["services", "volumes", "networks", "models"];
+    let named = if whole.iter().any(|l| args.flag(l)) || args.given("hash") { &[][..] } else { &args.positionals[..] };
+    let named = if filled { named } else { &[][..] };
+    let mut project = Box::pin(read(ctx, call, named, depth)).await?;
+    for name in named {
         if !project.services.contains_key(name) {
             return Err(Error::Client(format!("no such service: {name}")));
         }
     }
-    if !args.positionals.is_empty() {
-        compose::select(&mut project, &args.positionals);
+    if !named.is_empty() {
+        compose::select(&mut project, named);
+    }
+    if !listed.iter().any(|l| args.flag(l)) && depth.consistent && !args.given("hash") {
+        compose::unique_names(&project).map_err(Error::Client)?;
     }
     if args.flag("resolve-image-digests") || args.flag("lock-image-digests") {
         Box::pin(pin_images(ctx, &mut project)).await?;
@@ -32,9 +42,13 @@ pub(super) async fn config<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<
     if args.flag("lock-image-digests") {
         only_images(&mut project);
     }
-    let shown = shown(&project, args)?;
+    let shown = match args.flag("environment") {
+        true => environment(ctx, &project),
+        false => shown(&project, args)?,
+    };
     let shown = if args.flag("quiet") { String::new() } else { shown };
-    match args.value("output").filter(|o| !o.is_empty()) {
+    let whole = !listed.iter().any(|l| args.flag(l)) && !args.given("hash") && !args.flag("variables");
+    match args.value("output").filter(|o| !o.is_empty() && whole && !args.flag("quiet")) {
         Some(path) => ctx.client.write_file(path, shown.as_bytes(), 0o666).await?,
         None => ctx.print(shown).await,
     }
@@ -67,16 +81,16 @@ fn shown(project: &Project, args: &Args) -> Result<String> {
     if args.flag("variables") {
         return variables(project, args.value("format").unwrap_or(""));
     }
-    if args.flag("environment") {
-        return lines(project.environment.iter().map(|(name, value)| format!("{name}={value}")).collect());
-    }
     if let Some(wanted) = args.value("hash").filter(|h| !h.is_empty()) {
         let names: Vec<&str> = wanted.split(',').collect();
+        let mut names: Vec<&str> =
+            if wanted == "*" { project.services.keys().map(String::as_str).collect() } else { names };
+        names.sort_unstable();
         let mut out = String::new();
-        for (name, service) in &project.services {
-            if wanted == "*" || names.contains(&name.as_str()) {
-                out.push_str(&format!("{name} {}\n", compose::hash(service)));
-            }
+        for name in names {
+            let missing = || Error::Client(format!("no such service: {name}"));
+            let service = project.services.get(name).ok_or_else(missing)?;
+            out.push_str(&format!("{name} {}\n", compose::hash(service)));
         }
         return Ok(out);
     }
@@ -89,6 +103,18 @@ fn shown(project: &Project, args: &Args) -> Result<String> {
     Ok(if args.flag("no-interpolate") { text } else { text.replace('$', "$$") })
 }
 
+/// `--environment`: all that variables are taken from.
+fn environment<W: World>(ctx: &Ctx<W>, project: &Project) -> String {
+    let mut all = project.environment.clone();
+    all.extend(ctx.client.environment().into_iter().filter(|(name, _)| name != "COMPOSE_PROJECT_NAME"));
+    if !all.contains_key("PWD") {
+        all.insert("PWD".into(), ctx.client.cwd());
+    }
+    let mut lines: Vec<String> = all.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+    lines.sort();
+    lines.concat()
+}
+
 fn variables(project: &Project, format: &str) -> Result<String> {
     match format {
         "" | "table" => {
@@ -98,6 +124,19 @@ fn variables(project: &Project, format: &str) -> Result<String> {
             }
             Ok(crate::view::table::align(&table, 20, 3) + "\n")
         }
+        "yaml" => Ok(project
+            .variables
+            .iter()
+            .map(|(name, v)| {
+                let quoted = |text: &str| compose::scalar(text, 4);
+                format!(
+                    "{name}:\n    name: {name}\n    defaultvalue: {}\n    presencevalue: {}\n    required: {}\n",
+                    quoted(&v.default),
+                    quoted(&v.alternate),
+                    v.required
+                )
+            })
+            .collect()),
         "json" => {
             let items = project.variables.iter().map(|(name, v)| {
                 let value = json!({

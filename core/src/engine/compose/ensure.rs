@@ -1,11 +1,13 @@
 //! What containers need before they are made: networks, volumes and images.
 
 use super::App;
+use super::lanes::lanes;
 use crate::cli::Args;
 use crate::compose::{self, text};
 use crate::container::spec::parse_duration;
 use crate::engine::image::PullPolicy;
 use crate::engine::network::{self, NetworkSpec, PoolSpec, lookup};
+use crate::engine::race::Work;
 use crate::engine::{Error, Result, volume};
 use crate::volume::VolumeRecord;
 use crate::world::World;
@@ -151,38 +153,47 @@ impl<W: World> App<'_, W> {
         if args.flag("build") && args.flag("no-build") {
             return Err(Error::Client("--build and --no-build are incompatible".into()));
         }
-        let mut done: Vec<String> = Vec::new();
+        let (mut pulls, mut builds): (Vec<(String, String)>, Vec<String>) = (Vec::new(), Vec::new());
         for name in services {
             let service = self.service(name)?;
             let image = self.image_of(name)?;
-            let there = self.known_image(&image)?.is_some() || done.contains(&image);
+            let there = self.known_image(&image)?.is_some();
             let own = service.get("pull_policy").map(text).unwrap_or_default();
             let policy = match args.value("pull").unwrap_or("policy") {
                 "policy" | "" => own.as_str(),
                 given @ ("always" | "missing" | "never" | "build") => given,
                 other => return Err(Error::Client(format!("invalid --pull option {other:?}"))),
             };
-            let builds = service.contains_key("build");
-            let quiet = args.flag("quiet-pull");
-            if builds && !args.flag("no-build") {
-                let build = args.flag("build") || policy == "build" || !there;
-                // With a name of its own, an image may be in a registry already.
-                let pulls =
-                    !args.flag("build") && service.contains_key("image") && policy != "build" && policy != "never";
-                if build && pulls && Box::pin(self.pull(name, &image, PullPolicy::Always, quiet)).await.is_ok() {
-                    done.push(image);
-                    continue;
-                }
-                if build {
-                    Box::pin(self.build(name, args.flag("quiet-build"), &Args::default())).await?;
-                    done.push(image);
-                }
-                continue;
-            }
+            let buildable = service.contains_key("build") && !args.flag("no-build");
             let stale = policy == "always" || self.is_stale(policy, &image)?;
-            if policy != "never" && (stale || !there) && !done.contains(&image) {
-                Box::pin(self.pull(name, &image, PullPolicy::Always, quiet)).await?;
-                done.push(image);
+            // With a name of its own, an image may be in a registry although it can be built.
+            let pull = service.contains_key("image")
+                && !(args.flag("build") && buildable)
+                && !matches!(policy, "never" | "build")
+                && (stale || !there);
+            if pull && !pulls.iter().any(|(_, other)| *other == image) {
+                pulls.push((name.clone(), image));
+            }
+            if buildable {
+                builds.push(name.clone());
+            }
+        }
+        let quiet = args.flag("quiet-pull");
+        let work = pulls.iter().map(|(name, image)| -> Work<'_, Result<()>> {
+            Box::pin(async move {
+                let pulled = Box::pin(self.pull(name, image, PullPolicy::Always, quiet)).await;
+                let built = self.project.services.iter().any(|(other, service)| {
+                    service.contains_key("build") && self.image_of(other).is_ok_and(|own| own == *image)
+                });
+                if built { Ok(()) } else { pulled }
+            })
+        });
+        Box::pin(lanes(work.collect(), self.at_once)).await.into_iter().collect::<Result<()>>()?;
+        for name in builds {
+            let own = self.service(&name)?.get("pull_policy").map(text);
+            let always = args.flag("build") || own.as_deref() == Some("build") || args.value("pull") == Some("build");
+            if always || self.known_image(&self.image_of(&name)?)?.is_none() {
+                Box::pin(self.build(&name, args.flag("quiet-build"), &Args::default())).await?;
             }
         }
         Ok(())

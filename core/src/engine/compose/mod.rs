@@ -16,6 +16,7 @@ mod ensure;
 mod flags;
 mod hook;
 mod imagine;
+mod lanes;
 mod list;
 mod logs;
 mod menu;

@@ -9,6 +9,7 @@ use crate::container::spec::absolute;
 use crate::engine::{Ctx, Error, Result};
 use crate::view::units::rfc3339_seconds;
 use crate::world::World;
+use cutaway_userland::os::FileKind;
 use cutaway_userland::sorted::Map as BTreeMap;
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
@@ -51,16 +52,18 @@ pub(super) async fn open<'a, W: World>(
     let named: Vec<String> = named.iter().map(|n| n.split('=').next().unwrap_or(n).to_string()).collect();
     let name = call.global.value("project-name").map(str::to_string);
     let settings = Settings::read(ctx, &call.global).await;
+    settings.check(ctx, &call.global)?;
     let name = name.or_else(|| settings.get(ctx, "COMPOSE_PROJECT_NAME"));
     let board = Board::new(ctx, &settings, &call.global, &call.args)?;
     let given = call.global.given("file") || settings.get(ctx, "COMPOSE_FILE").is_some();
     let old = call.global.flag("compatibility") || settings.is_on(ctx, "COMPOSE_COMPATIBILITY");
+    let at_once = settings.at_once(ctx, &call.global);
     let separator = if old { '_' } else { '-' };
     let known = need == Need::Name && name.is_some() && !given;
-    if known && found(ctx, false).await.is_empty() {
+    if known && found(ctx, &call.global, false).await.is_empty() {
         let name = name.unwrap_or_default();
         let project = remembered(ctx, &name)?;
-        let app = App { ctx, project, all: true, board, settings, separator, imagined: RefCell::default() };
+        let app = App { ctx, project, all: true, board, settings, at_once, separator, imagined: RefCell::default() };
         app.imagine().await?;
         return Ok(app);
     }
@@ -75,7 +78,7 @@ pub(super) async fn open<'a, W: World>(
     if !named.is_empty() && !matches!(call.command, "compose restart" | "compose events") {
         compose::select(&mut project, &named);
     }
-    let app = App { ctx, project, all: false, board, settings, separator, imagined: RefCell::default() };
+    let app = App { ctx, project, all: false, board, settings, at_once, separator, imagined: RefCell::default() };
     app.imagine().await?;
     Ok(app)
 }
@@ -87,9 +90,8 @@ impl Settings {
     /// Reads what `--env-file` names, or the `.env` of the project's folder.
     pub async fn read<W: World>(ctx: &Ctx<W>, global: &Args) -> Settings {
         let mut own = BTreeMap::new();
-        let folder = global.value("project-directory").unwrap_or(".");
         let given = env_files(ctx, global);
-        let files = if given.is_empty() { vec![absolute(&ctx.client.cwd(), &format!("{folder}/.env"))] } else { given };
+        let files = if given.is_empty() { dotenv(ctx, global, None) } else { given };
         for path in files {
             let Ok(bytes) = ctx.client.read_file(&path).await else { continue };
             let lines = compose::parse_env_file(&String::from_utf8_lossy(&bytes), &|name| ctx.client.env(name));
@@ -101,6 +103,23 @@ impl Settings {
     pub fn get<W: World>(&self, ctx: &Ctx<W>, name: &str) -> Option<String> {
         let value = ctx.client.env(name).or_else(|| self.0.get(name).cloned());
         value.filter(|v| !v.is_empty())
+    }
+
+    /// # Errors
+    /// Where `COMPOSE_PARALLEL_LIMIT` is no number.
+    pub fn check<W: World>(&self, ctx: &Ctx<W>, global: &Args) -> Result<()> {
+        let limit = self.get(ctx, "COMPOSE_PARALLEL_LIMIT").filter(|_| !global.given("parallel"));
+        match limit.filter(|l| l.parse::<i64>().is_err()) {
+            Some(wrong) => Err(Error::Client(format!("COMPOSE_PARALLEL_LIMIT must be an integer (found: {wrong:?})"))),
+            None => Ok(()),
+        }
+    }
+
+    /// How many images are pulled or pushed at once (`--parallel`, `COMPOSE_PARALLEL_LIMIT`); any number by default.
+    pub fn at_once<W: World>(&self, ctx: &Ctx<W>, global: &Args) -> usize {
+        let own = self.get(ctx, "COMPOSE_PARALLEL_LIMIT").and_then(|l| l.parse().ok());
+        let limit = global.number("parallel").filter(|_| global.given("parallel")).or(own).unwrap_or(-1);
+        usize::try_from(limit).ok().filter(|n| *n > 0).unwrap_or(usize::MAX)
     }
 
     /// Whether a variable says yes.
@@ -118,6 +137,21 @@ fn env_files<W: World>(ctx: &Ctx<W>, global: &Args) -> Vec<String> {
         given = named.split(',').filter(|f| !f.is_empty()).map(str::to_string).collect();
     }
     given.iter().map(|file| absolute(&cwd, file)).collect()
+}
+
+/// The `.env` files that are read where none is given: of the folder that the command is about, and then of the one
+/// where the first of the project's files was found.
+fn dotenv<W: World>(ctx: &Ctx<W>, global: &Args, found: Option<&str>) -> Vec<String> {
+    if ctx.client.env("COMPOSE_DISABLE_ENV_FILE").is_some_and(|v| matches!(&*v.to_lowercase(), "1" | "t" | "true")) {
+        return Vec::new();
+    }
+    let cwd = ctx.client.cwd();
+    let given = global.values("file").iter().find(|f| *f != "-").map(|f| parent(&absolute(&cwd, f)));
+    let folder = global.value("project-directory").map(|d| absolute(&cwd, d)).or(given).unwrap_or(cwd);
+    let mut folders = vec![folder];
+    folders.extend(found.filter(|_| global.value("project-directory").is_none()).map(parent));
+    folders.dedup();
+    folders.iter().map(|folder| absolute(folder, ".env")).collect()
 }
 
 /// What the containers of a project tell of it, where there is no file.
@@ -146,8 +180,9 @@ fn remembered<W: World>(ctx: &Ctx<W>, name: &str) -> Result<Project> {
 }
 
 /// Compose's files of this folder, or of the nearest one above that has any.
-async fn found<W: World>(ctx: &Ctx<W>, tell: bool) -> Vec<String> {
-    let mut folder = ctx.client.cwd();
+async fn found<W: World>(ctx: &Ctx<W>, global: &Args, tell: bool) -> Vec<String> {
+    let cwd = ctx.client.cwd();
+    let mut folder = global.value("project-directory").map_or(cwd.clone(), |d| absolute(&cwd, d));
     loop {
         let mut files = Vec::new();
         for names in [NAMES, OVERRIDES] {
@@ -162,7 +197,8 @@ async fn found<W: World>(ctx: &Ctx<W>, tell: bool) -> Vec<String> {
                 && tell
             {
                 let all = there.join(", ");
-                warn(ctx, &format!("Found multiple config files with supported names: {all}")).await;
+                let kind = if names == NAMES { "config" } else { "override" };
+                warn(ctx, &format!("Found multiple {kind} files with supported names: {all}")).await;
                 warn(ctx, &format!("Using {first}")).await;
             }
             files.extend(there.into_iter().next());
@@ -191,6 +227,7 @@ pub(super) async fn read<W: World>(ctx: &Ctx<W>, call: &Invocation, named: &[Str
     let mut contents = BTreeMap::new();
     let settings = Settings::read(ctx, global).await;
     let mut given = global.values("file").to_vec();
+    let named_by_variable = given.is_empty();
     if given.is_empty() {
         let separator = settings.get(ctx, "COMPOSE_PATH_SEPARATOR").unwrap_or_else(|| ":".into());
         let named = settings.get(ctx, "COMPOSE_FILE").unwrap_or_default();
@@ -202,17 +239,28 @@ pub(super) async fn read<W: World>(ctx: &Ctx<W>, call: &Invocation, named: &[Str
             let bytes = crate::engine::image::read_all_bytes(ctx).await?;
             contents.insert(format!("{cwd}/-"), Some(bytes));
         }
-        files.push(absolute(&cwd, path));
+        let path = absolute(&cwd, path);
+        if named_by_variable && !matches!(ctx.client.facts(&path).await, Ok(Some(_))) {
+            return Err(Error::Client(format!("stat {path}: no such file or directory")));
+        }
+        files.push(path);
     }
     let folder = global.value("project-directory").map(|d| absolute(&cwd, d));
     if files.is_empty() {
-        files = found(ctx, true).await;
+        files = found(ctx, global, true).await;
     }
     let Some(first) = files.first() else {
         return Err(Error::Client("no configuration file provided: not found".into()));
     };
     let mut profiles = global.values("profile").to_vec();
-    profiles.extend(settings.get(ctx, "COMPOSE_PROFILES").unwrap_or_default().split(',').map(|p| p.trim().to_string()));
+    if profiles.is_empty() {
+        let named = settings.get(ctx, "COMPOSE_PROFILES").unwrap_or_default();
+        profiles.extend(named.split(',').map(|p| p.trim().to_string()));
+    }
+    if !depth.interpolate {
+        // What is not looked into is not chosen from either.
+        profiles.push("*".into());
+    }
     let lookup = |name: &str| ctx.client.env(name);
     let directory = folder.unwrap_or_else(|| parent(first));
     loop {
@@ -223,6 +271,7 @@ pub(super) async fn read<W: World>(ctx: &Ctx<W>, call: &Invocation, named: &[Str
             profiles: profiles.clone(),
             named: named.to_vec(),
             env_files: env_files(ctx, global),
+            dotenv: dotenv(ctx, global, Some(first)),
             env: &lookup,
             contents: &contents,
             interpolate: depth.interpolate,
@@ -230,7 +279,7 @@ pub(super) async fn read<W: World>(ctx: &Ctx<W>, call: &Invocation, named: &[Str
             consistent: depth.consistent,
             normalize: depth.normalize,
             resolve_environment: depth.environment,
-            all_resources: global.flag("all-resources"),
+            all_resources: global.flag("all-resources") || !depth.interpolate,
         };
         match compose::load(&request) {
             Ok(project) => {
@@ -240,6 +289,13 @@ pub(super) async fn read<W: World>(ctx: &Ctx<W>, call: &Invocation, named: &[Str
                 return Ok(project);
             }
             Err(LoadError::Needs(path)) => {
+                let facts = ctx.client.facts(&path).await.ok().flatten();
+                if facts.is_some_and(|f| f.kind == FileKind::Directory) && !path.ends_with("/.env") {
+                    let given = env_files(ctx, global).contains(&path);
+                    let text =
+                        if given { format!("{path} is a directory") } else { format!("read {path}: is a directory") };
+                    return Err(Error::Client(text));
+                }
                 let bytes = ctx.client.read_file(&path).await.ok();
                 contents.insert(path, bytes);
             }

@@ -85,6 +85,9 @@ impl Client for Quiet {
     fn env(&self, name: &str) -> Option<String> {
         self.inner.env(name)
     }
+    fn environment(&self) -> Vec<(String, String)> {
+        self.inner.environment()
+    }
     fn cwd(&self) -> String {
         self.inner.cwd()
     }

@@ -19,6 +19,7 @@ async fn prepare<W: World>(app: &App<'_, W>, args: &Args, plan: &Plan) -> Result
     if services.is_empty() {
         return Err(Error::Client("no service selected".into()));
     }
+    crate::compose::unique_names(&app.project).map_err(Error::Client)?;
     Box::pin(app.ensure_images(&services, args)).await?;
     Box::pin(app.ensure_networks()).await?;
     Box::pin(app.ensure_volumes(args.flag("yes"))).await?;

@@ -561,6 +561,9 @@ impl Client for Person {
     fn env(&self, _: &str) -> Option<String> {
         None
     }
+    fn environment(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
     fn cwd(&self) -> String {
         "/work".into()
     }
