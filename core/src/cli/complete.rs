@@ -10,7 +10,7 @@ pub fn complete(words: &[String]) -> Vec<String> {
     let (definition, path) = locate(before);
     let mut found = Vec::new();
     if begun.starts_with('-') {
-        for flag in &definition.flags {
+        for flag in definition.flags.iter().filter(|flag| !flag.hidden) {
             found.push(format!("--{}", flag.long));
         }
         found.push("--help".to_string());

@@ -22,7 +22,8 @@ pub(super) fn render(definition: &Definition, path: &str) -> String {
     if !definition.aliases.is_empty() {
         text += &format!("\nAliases:\n  {}\n", definition.aliases);
     }
-    let (own, flags): (Vec<&Flag>, Vec<&Flag>) = definition.flags.iter().partition(|flag| flag.own);
+    let (own, flags): (Vec<&Flag>, Vec<&Flag>) =
+        definition.flags.iter().filter(|f| !f.hidden).partition(|flag| flag.own);
     let root = definition.name == "docker";
     // The plugins and most commands list their options first; the root and its kind list commands first.
     let options = |title: &str| match flags.is_empty() {

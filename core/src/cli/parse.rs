@@ -31,12 +31,19 @@ pub fn parse(argv: &[String]) -> Result<Invocation, Usage> {
     }
     let (mut group, mut path) = (root, "docker".to_string());
     loop {
-        if global.flag("help") || words.is_empty() {
+        if global.flag("help") {
             return Err(Usage::out(help::render(&group, &path)));
+        }
+        if words.is_empty() {
+            return Err(Usage::unasked(&group, help::render(&group, &path)));
         }
         let word = words.remove(0);
         let typed = format!("{path} {word}");
         let Some(definition) = find(&typed) else {
+            // Docker's own groups look for their flags before they look at the words.
+            if group.name != "docker" && !group.is_of_plugin() {
+                match_words(&group, &path, &words, false)?;
+            }
             return Err(unknown(&group, &path, &word));
         };
         if !definition.group {
@@ -83,7 +90,11 @@ fn help_on(topic: &[String]) -> Usage {
     let path = topic.iter().fold("docker".to_string(), |path, word| format!("{path} {word}"));
     match find(&path) {
         Some(definition) => Usage::out(help::render(&definition, &path)),
-        None => Usage::error(format!("unknown help topic: {}", topic.join(" ")), 1),
+        None => {
+            // What is left after the words that do name something.
+            let known = (1..topic.len()).rev().find(|n| find(&format!("docker {}", topic[..*n].join(" "))).is_some());
+            Usage::error(format!("unknown help topic: {}", topic[known.unwrap_or(0)..].join(" ")), 1)
+        }
     }
 }
 
@@ -130,7 +141,8 @@ fn clap_command(definition: &Definition, stop: bool) -> Command {
     }
     if long_help {
         let short = short_h.then_some('h');
-        let help = Flag { short, long: "help", kind: "", default: None, help: "Print usage", own: false };
+        let help =
+            Flag { short, long: "help", kind: "", default: None, help: "Print usage", own: false, hidden: false };
         command = command.arg(clap_flag(definition.name, &help));
     }
     command.arg(Arg::new(WORDS).num_args(0..).action(ArgAction::Append).trailing_var_arg(stop))

@@ -16,6 +16,8 @@ pub(super) struct Flag {
     pub help: &'static str,
     /// Docker does not have it: its line begins with a plus sign, and help shows it apart.
     pub own: bool,
+    /// It is taken, but told of nowhere: its line begins with a tilde.
+    pub hidden: bool,
 }
 
 impl Flag {
@@ -54,6 +56,11 @@ pub(super) struct Definition {
 }
 
 impl Definition {
+    /// Whether another program than Docker's own client has it.
+    pub fn is_of_plugin(&self) -> bool {
+        ["compose", "buildx"].iter().any(|name| self.name.starts_with(name))
+    }
+
     /// The name in help and errors, for what was typed: an alias inside a group (`docker container list`)
     /// is shown as the name that the group lists (`docker container ls`).
     pub fn shown_as(&self, path: &str) -> String {
@@ -168,6 +175,7 @@ fn read(name: &'static str, paths: &'static str, body: &'static str) -> Definiti
 /// `-m, --memory bytes (default 0) | Memory limit`.
 fn read_flag(line: &'static str) -> Option<Flag> {
     let (own, line) = line.strip_prefix("+ ").map_or((false, line), |rest| (true, rest));
+    let (hidden, line) = line.strip_prefix("~ ").map_or((false, line), |rest| (true, rest));
     let (head, help) = line.split_once(" |")?;
     let head = head.trim();
     let (short, rest) = match head.strip_prefix("--") {
@@ -179,7 +187,7 @@ fn read_flag(line: &'static str) -> Option<Flag> {
         None => (rest, None),
     };
     let (long, kind) = rest.split_once(' ').unwrap_or((rest, ""));
-    Some(Flag { short, long, kind, default, help: help.strip_prefix(' ').unwrap_or(help), own })
+    Some(Flag { short, long, kind, default, help: help.strip_prefix(' ').unwrap_or(help), own, hidden })
 }
 
 #[cfg(test)]

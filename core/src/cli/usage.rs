@@ -22,6 +22,11 @@ impl Usage {
         Usage { text, stream: Stream::Out, status: 0 }
     }
 
+    /// The help of a group whose command is missing. Docker itself tells it on standard error, its plugins do not.
+    pub(super) fn unasked(group: &Definition, help: String) -> Usage {
+        Usage { stream: if group.is_of_plugin() { Stream::Out } else { Stream::Err }, ..Usage::out(help) }
+    }
+
     pub(super) fn error(text: String, status: i32) -> Usage {
         Usage { text: text + "\n", stream: Stream::Err, status }
     }

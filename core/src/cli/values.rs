@@ -105,8 +105,11 @@ fn mount(value: &str) -> Result<(), String> {
             "tmpfs-size" => {
                 spec::parse_bytes(text).map_err(|_| format!("invalid value for {key}: {text}"))?;
             }
+            "tmpfs-mode" => {
+                u32::from_str_radix(text, 8).map_err(|_| format!("invalid value for {key}: {text}"))?;
+            }
             "consistency" | "bind-propagation" | "bind-recursive" | "volume-subpath" | "volume-label"
-            | "volume-driver" | "volume-opt" | "tmpfs-mode" | "image-subpath" => {}
+            | "volume-driver" | "volume-opt" | "image-subpath" => {}
             _ => return Err(format!("unexpected key '{key}' in '{field}'")),
         }
     }

@@ -97,7 +97,7 @@ fn capability(name: &str) -> Result<String, String> {
     if bare == "ALL" || ALL.contains(&bare) {
         return Ok(bare.to_string());
     }
-    Err(format!("invalid capability: {name:?}"))
+    Err(format!("unknown capability: {:?}", format!("CAP_{bare}")))
 }
 
 /// `--cap-add` and `--cap-drop` values as Docker keeps them, as `CAP_NET_RAW`, sorted.
@@ -181,7 +181,7 @@ mod tests {
             let sets = capabilities(&list(add), &list(drop), *privileged, true).expect("valid names");
             assert_eq!(mask(&sets), *expected, "{add:?} {drop:?}");
         }
-        assert_eq!(capabilities(&list(&["foo"]), &[], false, true), Err("invalid capability: \"foo\"".into()));
+        assert_eq!(capabilities(&list(&["foo"]), &[], false, true), Err("unknown capability: \"CAP_FOO\"".into()));
         assert!(capabilities(&[], &[], false, false).expect("valid").effective.is_empty());
     }
 }

@@ -45,53 +45,43 @@ pub fn status(record: &ContainerRecord, now: Duration) -> String {
     }
 }
 
-/// The column PORTS: published ones as `0.0.0.0:8080->80/tcp`, others as `80/tcp`, ranges together.
+/// The column PORTS: those that only the container has, as `80/tcp`, and those published under their own number
+/// (neighbours together), then the others, as `0.0.0.0:8080->80/tcp`. Source: docker/cli, DisplayablePorts.
 pub fn ports(record: &ContainerRecord) -> String {
     let published: BTreeSet<_> = record.ports.iter().map(|p| (p.container_port, p.protocol)).collect();
     let exposed = record.config.image.exposed_ports.iter().filter_map(|p| parse_port(p));
-    let mut rows: Vec<(Option<&PortBinding>, u16, &str)> =
-        record.ports.iter().map(|p| (Some(p), p.container_port, p.protocol.name())).collect();
+    let mut rows: Vec<(u16, String, u16, &str)> =
+        record.ports.iter().map(|p| (p.container_port, host_text(p), p.host_port, p.protocol.name())).collect();
     if record.is_running() {
         let bare = exposed.filter(|p| !published.contains(p));
-        rows.extend(bare.map(|(port, protocol)| (None, port, protocol.name())));
+        rows.extend(bare.map(|(port, protocol)| (port, String::new(), 0, protocol.name())));
     }
-    // Docker sorts by the container's port, then the address, and shows runs of neighbours as one.
-    rows.arrange_by_key(|(binding, port, protocol)| {
-        (binding.map(|b| b.host), *protocol, *port, binding.map(|b| b.host_port))
-    });
-    let mut shown: Vec<(u16, String)> = Vec::new();
-    let mut at = 0;
-    while at < rows.len() {
-        let (binding, port, protocol) = rows[at];
-        let mut end = at + 1;
-        while let Some((next, next_port, next_protocol)) = rows.get(end) {
-            let step = (end - at) as u16;
-            let follows = match (binding, next) {
-                (None, None) => true,
-                (Some(a), Some(b)) => {
-                    a.host == b.host && a.host_port + step == b.host_port && a.host_port == a.container_port
-                }
-                _ => false,
-            };
-            if !(follows && *next_protocol == protocol && port + step == *next_port) {
-                break;
-            }
-            end += 1;
+    // Docker compares addresses as text without brackets; `[` comes after all digits as `:` does.
+    rows.arrange();
+    let group = |(host, protocol): &(String, &str), first: u16, last: u16| {
+        let span = if first == last { first.to_string() } else { format!("{first}-{last}") };
+        if host.is_empty() { format!("{span}/{protocol}") } else { format!("{host}:{span}->{span}/{protocol}") }
+    };
+    let (mut shown, mut led_elsewhere) = (Vec::new(), Vec::new());
+    let mut open: Vec<((String, &str), u16, u16)> = Vec::new();
+    for (port, host, outside, protocol) in rows {
+        if !host.is_empty() && outside != port {
+            led_elsewhere.push(format!("{host}:{outside}->{port}/{protocol}"));
+            continue;
         }
-        let span = |from: u16| {
-            if end - at > 1 { format!("{from}-{}", from + (end - at - 1) as u16) } else { from.to_string() }
-        };
-        shown.push((
-            port,
-            match binding {
-                None => format!("{}/{protocol}", span(port)),
-                Some(b) => format!("{}:{}->{}/{protocol}", host_text(b), span(b.host_port), span(port)),
-            },
-        ));
-        at = end;
+        let key = (host, protocol);
+        match open.iter_mut().find(|(other, ..)| *other == key) {
+            None => open.push((key, port, port)),
+            Some((.., last)) if port == *last + 1 => *last = port,
+            Some((key, first, last)) => {
+                shown.push(group(key, *first, *last));
+                (*first, *last) = (port, port);
+            }
+        }
     }
-    shown.arrange_by_key(|(port, _)| *port);
-    shown.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(", ")
+    shown.extend(open.iter().map(|(key, first, last)| group(key, *first, *last)));
+    shown.extend(led_elsewhere);
+    shown.join(", ")
 }
 
 /// The host's address, in brackets where it is of version 6.

@@ -34,10 +34,22 @@ fn groups(group: &str) -> impl Iterator<Item = (&str, u32, Vec<&str>)> {
     })
 }
 
+/// The greatest number of a user or group. Source: moby/sys, user.
+const GREATEST: i64 = 0x7fff_ffff;
+
+fn in_range(text: &str) -> Result<(), String> {
+    match text.parse::<i64>() {
+        Ok(number) if !(0..=GREATEST).contains(&number) => Err(format!("uids and gids must be in range 0-{GREATEST}")),
+        _ => Ok(()),
+    }
+}
+
 /// Looks up `user[:group]` (empty is root) and the groups of `--group-add`; the errors are runc's and Docker's.
 pub fn lookup(user: &str, extra: &[String], passwd: &str, group: &str) -> Result<Identity, String> {
     let (user, wanted) = user.split_once(':').map_or((user, ""), |(u, g)| (u, g));
     let user = if user.is_empty() { "0" } else { user };
+    in_range(user)?;
+    in_range(wanted)?;
     let number = user.parse::<u32>().ok();
     let account = accounts(passwd).find(|a| a.name == user || Some(a.uid) == number);
     let mut identity = match (&account, number) {
@@ -96,6 +108,8 @@ mod tests {
             let got = lookup(user, &[], PASSWD, GROUP).expect(user);
             assert_eq!((got.uid, got.gid, &got.groups[..], got.home.as_str()), (*uid, *gid, *groups, *home), "{user}");
         }
+        let far = lookup("0:99999999999", &[], PASSWD, GROUP);
+        assert_eq!(far, Err("uids and gids must be in range 0-2147483647".into()));
         let missing = lookup("bob", &[], PASSWD, GROUP);
         assert_eq!(missing, Err("unable to find user bob: no matching entries in passwd file".into()));
     }

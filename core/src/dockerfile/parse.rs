@@ -48,10 +48,10 @@ pub fn parse_change(text: &str) -> Result<Instruction, String> {
         "volume",
         "workdir",
     ];
-    if KEYWORDS.contains(&line.keyword.as_str()) && !allowed.contains(&line.keyword.as_str()) {
+    if !allowed.contains(&line.keyword.as_str()) {
         return Err(format!("{} is not a valid change command", line.keyword));
     }
-    Ok(instruction(line, directives.escape).map_err(|e| e.to_string())?.instruction)
+    parsed(line, directives.escape)
 }
 
 /// The instruction of a line; `FROM` is not one, see [`super::Stage`].

@@ -14,6 +14,7 @@ mod manifest;
 pub mod names;
 pub mod network;
 pub mod race;
+pub mod settings;
 mod supervise;
 pub mod system;
 pub mod volume;

@@ -1,6 +1,8 @@
 //! The kinds of row that Docker prints: their fields' headings, and the format where none is asked for.
 //! Source: docker/cli, cli/command/formatter.
 
+use super::template::{Shape, Zero};
+
 /// One kind of row.
 #[derive(Debug)]
 pub struct Kind {
@@ -12,8 +14,18 @@ pub struct Kind {
     pub table: &'static str,
     /// What `--quiet` prints of a row.
     pub quiet: &'static str,
+    /// What the format `raw` prints of a row, and with `--quiet`; empty where there is no such format.
+    pub raw: &'static str,
+    pub quiet_raw: &'static str,
     /// Fields and their headings.
     pub heads: &'static [(&'static str, &'static str)],
+}
+
+impl Kind {
+    /// How templates see a row.
+    pub(super) fn shape(&self) -> Shape {
+        Shape { type_name: Some(self.type_name), optional: &[("Platform", Zero::Pointer)], ..Shape::default() }
+    }
 }
 
 const USUAL: (&str, &str) = ("template parsing error", "template parsing error");
@@ -49,12 +61,15 @@ pub const CONTAINERS: Kind = Kind {
     errors: ("failed to parse template", "failed to execute template"),
     table: "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}",
     quiet: "{{.ID}}",
+    raw: "container_id: {{.ID}}\nimage: {{.Image}}\ncommand: {{.Command}}\ncreated_at: {{.CreatedAt}}\nstate: {{.State}}\nstatus: {{.Status}}\nnames: {{.Names}}\nlabels: {{.Labels}}\nports: {{.Ports}}\n",
+    quiet_raw: "container_id: {{.ID}}",
     heads: CONTAINER_HEADS,
 };
 
 /// `docker ps --size`.
 pub const CONTAINERS_WITH_SIZE: Kind = Kind {
     table: "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}\t{{.Size}}",
+    raw: "container_id: {{.ID}}\nimage: {{.Image}}\ncommand: {{.Command}}\ncreated_at: {{.CreatedAt}}\nstate: {{.State}}\nstatus: {{.Status}}\nnames: {{.Names}}\nlabels: {{.Labels}}\nports: {{.Ports}}\nsize: {{.Size}}\n",
     ..CONTAINERS
 };
 
@@ -90,12 +105,15 @@ pub const IMAGES: Kind = Kind {
     errors: USUAL,
     table: "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{if .CreatedSince}}{{.CreatedSince}}{{else}}N/A{{end}}\t{{.Size}}",
     quiet: "{{.ID}}",
+    raw: "repository: {{.Repository}}\ntag: {{.Tag}}\nimage_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n",
+    quiet_raw: "image_id: {{.ID}}",
     heads: IMAGE_HEADS,
 };
 
 /// `docker images --digests`.
 pub const IMAGES_WITH_DIGEST: Kind = Kind {
     table: "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{if .CreatedSince}}{{.CreatedSince}}{{else}}N/A{{end}}\t{{.Size}}",
+    raw: "repository: {{.Repository}}\ntag: {{.Tag}}\ndigest: {{.Digest}}\nimage_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n",
     ..IMAGES
 };
 
@@ -120,6 +138,8 @@ pub const HISTORY: Kind = Kind {
     errors: USUAL,
     table: "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
     quiet: "{{.ID}}",
+    raw: "",
+    quiet_raw: "",
     heads: HISTORY_HEADS,
 };
 
@@ -133,6 +153,8 @@ pub const NETWORKS: Kind = Kind {
     errors: USUAL,
     table: "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}",
     quiet: "{{.ID}}",
+    raw: "network_id: {{.ID}}\nname: {{.Name}}\ndriver: {{.Driver}}\nscope: {{.Scope}}\n",
+    quiet_raw: "network_id: {{.ID}}",
     heads: &[
         ("ID", "NETWORK ID"),
         ("Name", "NAME"),
@@ -165,6 +187,8 @@ pub const VOLUMES: Kind = Kind {
     errors: USUAL,
     table: "{{.Driver}}\t{{.Name}}",
     quiet: "{{.Name}}",
+    raw: "name: {{.Name}}\ndriver: {{.Driver}}\n",
+    quiet_raw: "name: {{.Name}}",
     heads: VOLUME_HEADS,
 };
 
@@ -177,6 +201,8 @@ pub const STATS: Kind = Kind {
     errors: USUAL,
     table: "{{.ID}}\t{{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.MemPerc}}\t{{.NetIO}}\t{{.BlockIO}}\t{{.PIDs}}",
     quiet: "{{.ID}}",
+    raw: "",
+    quiet_raw: "",
     heads: &[
         ("Container", "CONTAINER"),
         ("Name", "NAME"),
@@ -196,6 +222,8 @@ pub const SEARCH: Kind = Kind {
     errors: USUAL,
     table: "{{.Name}}\t{{.Description}}\t{{.StarCount}}\t{{.IsOfficial}}",
     quiet: "{{.Name}}",
+    raw: "",
+    quiet_raw: "",
     heads: &[
         ("Name", "NAME"),
         ("Description", "DESCRIPTION"),
@@ -211,6 +239,8 @@ pub const CONTEXTS: Kind = Kind {
     errors: USUAL,
     table: "{{.Name}}{{if .Current}} *{{end}}\t{{.Description}}\t{{.DockerEndpoint}}\t{{.Error}}",
     quiet: "{{.Name}}",
+    raw: "",
+    quiet_raw: "",
     heads: &[
         ("Name", "NAME"),
         ("Description", "DESCRIPTION"),
@@ -222,10 +252,12 @@ pub const CONTEXTS: Kind = Kind {
 
 /// `docker system df`.
 pub const DISK_USAGE: Kind = Kind {
-    type_name: "*formatter.diskUsageContext",
+    type_name: "*formatter.diskUsageImagesContext",
     errors: USUAL,
     table: "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
     quiet: "{{.Type}}",
+    raw: "",
+    quiet_raw: "",
     heads: &[
         ("Type", "TYPE"),
         ("TotalCount", "TOTAL"),
@@ -241,6 +273,8 @@ pub const CACHE_USAGE: Kind = Kind {
     errors: USUAL,
     table: "{{.ID}}\t{{.CacheType}}\t{{.Size}}\t{{.CreatedSince}}\t{{.LastUsedSince}}\t{{.UsageCount}}\t{{.Shared}}",
     quiet: "{{.ID}}",
+    raw: "",
+    quiet_raw: "",
     heads: &[
         ("ID", "CACHE ID"),
         ("Parent", "PARENT"),
@@ -263,5 +297,7 @@ pub const BUILDER_CACHE: Kind = Kind {
     errors: USUAL,
     table: "{{.ID}}\t{{.Reclaimable}}\t{{.Size}}\t{{.LastAccessed}}",
     quiet: "{{.ID}}",
+    raw: "",
+    quiet_raw: "",
     heads: &[("ID", "ID"), ("Reclaimable", "RECLAIMABLE"), ("Size", "SIZE"), ("LastAccessed", "LAST ACCESSED")],
 };

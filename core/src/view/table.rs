@@ -22,7 +22,9 @@ impl Formatter {
     /// # Errors
     /// Where the format is no template, in Docker's words.
     pub fn new(kind: &'static Kind, format: &str, quiet: bool) -> Result<Formatter, String> {
+        let raw = if quiet { kind.quiet_raw } else { kind.raw };
         let (table, source) = match format {
+            "raw" if !raw.is_empty() => (false, raw.to_string()),
             "" | "table" if quiet => (false, kind.quiet.to_string()),
             "" | "table" => (true, kind.table.to_string()),
             "json" => (false, "{{json .}}".to_string()),
@@ -31,9 +33,20 @@ impl Formatter {
                 _ => (false, format.to_string()),
             },
         };
-        let source = source.trim().replace("\\t", "\t").replace("\\n", "\n");
+        let source = source.trim_matches(' ').replace("\\t", "\t").replace("\\n", "\n");
         let template = Template::parse(&source).map_err(|e| format!("{}: {e}", kind.errors.0))?;
         Ok(Formatter { kind, template, table })
+    }
+
+    /// Has a format show a row with nothing in it, as `docker ps` does before it asks the engine.
+    ///
+    /// # Errors
+    /// Where that can't be done, in Docker's words. Places are those of the format as it was typed.
+    pub fn rehearse(kind: &'static Kind, format: &str) -> Result<(), String> {
+        let template = Template::parse(format).map_err(|e| format!("{}: {e}", kind.errors.0))?;
+        let fields = kind.heads.iter().map(|(field, _)| (field.to_string(), Value::from("")));
+        let empty = Value::Object(fields.chain([("@labels".to_string(), Value::Object(Map::new()))]).collect());
+        template.execute(&empty, &kind.shape()).map(drop).map_err(|e| format!("{}: {e}", kind.errors.1))
     }
 
     /// Whether there will be a line of headings.
@@ -46,7 +59,7 @@ impl Formatter {
     /// # Errors
     /// Where the template can't be executed, in Docker's words.
     pub fn render(&self, rows: &[Value]) -> Result<String, String> {
-        let shape = Shape { type_name: Some(self.kind.type_name), ..Shape::default() };
+        let shape = self.kind.shape();
         let failed = |e| format!("{}: {e}", self.kind.errors.1);
         let heads: Map<String, Value> =
             self.kind.heads.iter().map(|(field, head)| (field.to_string(), Value::from(*head))).collect();

@@ -5,7 +5,7 @@ use crate::container::{Device, Throttle, Ulimit};
 
 /// `--device /dev/x[:/dev/y[:rwm]]`.
 pub fn parse_device(text: &str) -> Result<Device, String> {
-    let bad = || format!("invalid device specification: {text}");
+    let bad = || format!("bad format for path: {text}");
     let access = |s: &str| !s.is_empty() && s.len() <= 3 && s.chars().all(|c| "rwm".contains(c));
     let parts: Vec<&str> = text.split(':').collect();
     let (host, container, mode) = match parts[..] {
@@ -17,7 +17,7 @@ pub fn parse_device(text: &str) -> Result<Device, String> {
         _ => return Err(bad()),
     };
     if host.is_empty() {
-        return Err("bad format for path: ".into());
+        return Err(bad());
     }
     let container = if container.is_empty() { host } else { container };
     if !container.starts_with('/') {

@@ -7,6 +7,7 @@ use crate::cli::Args;
 use crate::container::{ContainerConfig, HostConfig, LogConfig, MountPoint, Resources, RestartPolicy, defaults};
 use crate::image::{Healthcheck, ImageConfig};
 use crate::network::Rate;
+use crate::view::go_json;
 use cutaway_userland::sorted::Arrange;
 use cutaway_userland::sorted::{Map as BTreeMap, Set as BTreeSet};
 use std::time::Duration;
@@ -226,7 +227,9 @@ fn host_config(args: &Args, around: &Surroundings) -> Result<HostConfig, SpecErr
     }
     let mode = |name: &str, prefixes: &[&str], what: &str| {
         let value = text(name);
-        let fine = value.is_empty() || value == "host" || prefixes.iter().any(|p| value.starts_with(p));
+        let fine = value.is_empty()
+            || value == "host"
+            || prefixes.iter().any(|p| value.starts_with(p) && value != "container:");
         if fine { Ok(value) } else { Err(SpecError::client(format!("--{name}: invalid {what} mode"))) }
     };
     let (pid, uts, userns) =
@@ -315,6 +318,7 @@ fn security(args: &Args, around: &Surroundings) -> Result<Vec<String>, SpecError
                 ))
             })?;
             let json: serde_json::Value = serde_json::from_slice(bytes)
+                .map_err(|e| go_json::problem(bytes).unwrap_or_else(|| e.to_string()))
                 .map_err(|e| SpecError::client(format!("compacting json for seccomp profile ({value}) failed: {e}")))?;
             options.push(format!("seccomp={json}"));
         } else {

@@ -4,7 +4,7 @@
 use super::{find, find_by_id};
 use crate::cli::Args;
 use crate::container::{ContainerRecord, Status};
-use crate::engine::{Ctx, Error, Result};
+use crate::engine::{Ctx, Error, Result, settings};
 use crate::world::acts::DeliverSignal;
 use crate::world::{Chunk, Console, Fault, LocalFut, Stream, World};
 use cutaway_userland::os::Signal;
@@ -167,10 +167,28 @@ impl DetachKeys {
     }
 }
 
+/// The keys that were asked for, or that the person has set, or Docker's own.
+///
+/// # Errors
+/// Keys that there are not, in the words of Docker's client where its request is refused.
+pub(super) async fn keys_to_detach<W: World>(ctx: &Ctx<W>, asked: Option<&str>) -> Result<Vec<u8>> {
+    let set = match asked {
+        Some(_) => None,
+        None => settings::setting(ctx, "detachKeys").await,
+    };
+    match detach_keys(asked.or(set.as_deref())) {
+        Ok(keys) => Ok(keys),
+        Err(_) => {
+            ctx.warn("unable to upgrade to tcp, received 400\n").await;
+            Err(Error::Status(1))
+        }
+    }
+}
+
 /// `ctrl-p,ctrl-q` as bytes; nothing given is that.
 ///
 /// # Errors
-/// `invalid detach keys (x): …`.
+/// `Invalid escape keys (x) provided`.
 pub(super) fn detach_keys(text: Option<&str>) -> Result<Vec<u8>> {
     let Some(text) = text.filter(|t| !t.is_empty()) else { return Ok(vec![16, 17]) };
     let key = |part: &str| match part.strip_prefix("ctrl-") {
@@ -199,7 +217,6 @@ pub(super) async fn check_tty<W: World>(ctx: &Ctx<W>, input: bool, tty: bool) ->
 
 /// `docker attach`.
 pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> {
-    let keys = detach_keys(args.value("detach-keys"))?;
     let record = find(ctx, args.word(0)).await?;
     let refuse = |text: &str| Err(Error::Client(text.into()));
     match record.state.status {
@@ -211,6 +228,7 @@ pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> 
     let config = &record.config;
     let input = !args.flag("no-stdin") && config.open_stdin;
     check_tty(ctx, input, config.tty).await?;
+    let keys = keys_to_detach(ctx, args.value("detach-keys")).await?;
     let console = ctx.world().attach(&record.id).await?;
     let proxy = args.flag_or("sig-proxy", true) && !config.tty;
     let streams = Streams {

@@ -1,12 +1,14 @@
 //! What the daemon refuses in a container's settings. Source of the words: moby, daemon/container.go and
 //! daemon/daemon_unix.go.
 
-use crate::container::spec::{NetworkMode, SecurityOptions};
-use crate::container::{ContainerConfig, HostConfig, Resources, RestartPolicy, defaults};
+use crate::container::spec::{ContainerSpec, NetworkMode, SecurityOptions, clean, parse_bytes};
+use crate::container::{ContainerConfig, HostConfig, LogConfig, Resources, RestartPolicy, defaults};
 use crate::engine::{Ctx, Error, Result};
+use crate::image::Healthcheck;
 use crate::world::World;
 use crate::world::acts::CgroupLimit;
 use cutaway_userland::os::Signal;
+use std::time::Duration;
 
 fn refuse<T>(why: impl Into<String>) -> Result<T> {
     Err(Error::Daemon(why.into()))
@@ -16,7 +18,8 @@ fn refuse<T>(why: impl Into<String>) -> Result<T> {
 ///
 /// # Errors
 /// In Docker's words.
-pub fn settings<W: World>(ctx: &Ctx<W>, config: &ContainerConfig, host: &HostConfig) -> Result<()> {
+pub fn settings<W: World>(ctx: &Ctx<W>, spec: &ContainerSpec) -> Result<()> {
+    let (config, host) = (&spec.config, &spec.host);
     if !config.image.working_dir.is_empty() && !config.image.working_dir.starts_with('/') {
         let dir = &config.image.working_dir;
         return refuse(format!("the working directory '{dir}' is invalid, it needs to be an absolute path"));
@@ -29,16 +32,19 @@ pub fn settings<W: World>(ctx: &Ctx<W>, config: &ContainerConfig, host: &HostCon
             return refuse(format!("invalid environment variable: {entry}"));
         }
     }
-    restart_policy(&host.restart)?;
+    if let Some(check) = &config.image.healthcheck {
+        healthcheck(check)?;
+    }
     if host.auto_remove && !matches!(host.restart.name.as_str(), "no" | "") {
         return refuse("can't create 'AutoRemove' container with restart policy");
     }
+    restart_policy(&host.restart)?;
     for hosts in &host.extra_hosts {
         if !hosts.contains(':') {
             return refuse(format!("bad format for add-host: {hosts:?}"));
         }
     }
-    network(config, host)?;
+    network(config, host, spec.networks.iter().any(|n| !n.links.is_empty()))?;
     let ipc = host.ipc.as_str();
     if !matches!(ipc, "" | "none" | "host" | "private" | "shareable") && !ipc.starts_with("container:") {
         return refuse(format!("invalid IPC mode: {ipc}"));
@@ -49,16 +55,23 @@ pub fn settings<W: World>(ctx: &Ctx<W>, config: &ContainerConfig, host: &HostCon
     if !matches!(host.isolation.as_str(), "" | "default") {
         return refuse(format!("invalid isolation '{}' on linux", host.isolation));
     }
-    if !matches!(host.log.driver.as_str(), "json-file" | "local" | "none" | "") {
-        return refuse(format!("logger: no log driver named '{}' is registered", host.log.driver));
-    }
+    log_options(&host.log)?;
     if !(-1000..=1000).contains(&host.oom_score_adj) {
         return refuse(format!("Invalid value {}, range for oom score adj is [-1000, 1000]", host.oom_score_adj));
     }
-    defaults::normal_capabilities(&host.cap_add)
-        .map_err(|e| Error::Daemon(format!("invalid CapAdd: {}", strip(&e))))?;
-    defaults::normal_capabilities(&host.cap_drop)
-        .map_err(|e| Error::Daemon(format!("invalid CapDrop: {}", strip(&e))))?;
+    defaults::normal_capabilities(&host.cap_add).map_err(|e| Error::Daemon(format!("invalid CapAdd: {e}")))?;
+    defaults::normal_capabilities(&host.cap_drop).map_err(|e| Error::Daemon(format!("invalid CapDrop: {e}")))?;
+    for target in host.tmpfs.keys() {
+        if clean(&format!("/{target}")) == "/" && !target.is_empty() {
+            return refuse("invalid specification: destination can't be '/'");
+        }
+        if !target.starts_with('/') {
+            return refuse(format!("invalid mount path: '{target}' mount path must be absolute"));
+        }
+    }
+    if host.annotations.keys().any(String::is_empty) {
+        return refuse("invalid Annotations: the empty string is not permitted as an annotation key");
+    }
     SecurityOptions::parse(&host.security_opt, host.privileged)?;
     if !host.storage_opt.is_empty() {
         return refuse("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
@@ -66,27 +79,77 @@ pub fn settings<W: World>(ctx: &Ctx<W>, config: &ContainerConfig, host: &HostCon
     resources(ctx, &host.resources, None)
 }
 
-fn strip(text: &str) -> &str {
-    text.strip_prefix("invalid ").unwrap_or(text)
+fn healthcheck(check: &Healthcheck) -> Result<()> {
+    let durations = [
+        ("Interval", check.interval),
+        ("Timeout", check.timeout),
+        ("StartPeriod", check.start_period),
+        ("StartInterval", check.start_interval),
+    ];
+    match durations.into_iter().find(|(_, d)| !d.is_zero() && *d < Duration::from_millis(1)) {
+        Some((what, _)) => refuse(format!("{what} in Healthcheck cannot be less than 1ms")),
+        None => Ok(()),
+    }
 }
 
-fn network(config: &ContainerConfig, host: &HostConfig) -> Result<()> {
+/// Drivers that Docker has and this engine has not: what leads to other machines or to the host's own log.
+const FOREIGN_LOGS: [&str; 8] = ["awslogs", "etwlogs", "fluentd", "gcplogs", "gelf", "journald", "splunk", "syslog"];
+
+/// Source of the words: moby, daemon/logger/factory.go and the drivers' ValidateLogOpt.
+fn log_options(log: &LogConfig) -> Result<()> {
+    const OF_FILES: [&str; 3] = ["compress", "max-file", "max-size"];
+    const OF_JSON: [&str; 5] = ["env", "env-regex", "labels", "labels-regex", "tag"];
+    let driver = if log.driver.is_empty() { "json-file" } else { &log.driver };
+    if driver == "none" {
+        return Ok(());
+    }
+    if FOREIGN_LOGS.contains(&driver) {
+        return refuse(format!("logger: no log driver named '{driver}' is registered"));
+    }
+    if !matches!(driver, "json-file" | "local") {
+        return refuse(format!("error looking up logging plugin {driver}: plugin {driver:?} not found"));
+    }
+    let mode = log.options.get("mode").map_or("", String::as_str);
+    if !matches!(mode, "" | "blocking" | "non-blocking") {
+        return refuse(format!("logger: logging mode not supported: {mode}"));
+    }
+    if let Some(size) = log.options.get("max-buffer-size") {
+        if mode != "non-blocking" {
+            return refuse("logger: max-buffer-size option is only supported with 'mode=non-blocking'");
+        }
+        if let Err(why) = parse_bytes(size) {
+            return refuse(format!("error parsing option max-buffer-size: {why}"));
+        }
+    }
+    for key in log.options.keys().map(String::as_str) {
+        if OF_FILES.contains(&key) || matches!(key, "mode" | "max-buffer-size") || key.starts_with("cache-") {
+            continue;
+        }
+        match driver {
+            "json-file" if OF_JSON.contains(&key) => {}
+            "json-file" => return refuse(format!("unknown log opt '{key}' for json-file log driver")),
+            driver => return refuse(format!("unknown log opt '{key}' for log driver {driver}")),
+        }
+    }
+    Ok(())
+}
+
+fn network(config: &ContainerConfig, host: &HostConfig, linked: bool) -> Result<()> {
     let mode = NetworkMode::parse(&host.network_mode);
     if let NetworkMode::Container(name) = &mode {
-        let with = |what: &str| format!("conflicting options: {what} and the container type network mode");
         if name.is_empty() {
-            return refuse("invalid container format container:<name|id>");
+            return refuse("invalid network mode: invalid container format container:<name|id>");
         }
         if !config.hostname.is_empty() {
-            return refuse(with("hostname"));
+            return refuse("conflicting options: hostname and the network mode");
         }
-        if !host.links.is_empty() {
+        if linked {
             return refuse(
                 "conflicting options: container type network can't be used with links. This would result in undefined behavior",
             );
         }
         if !host.dns.is_empty() {
-            return refuse(with("dns"));
+            return refuse("conflicting options: dns and the network mode");
         }
         if !host.extra_hosts.is_empty() {
             return refuse("conflicting options: custom host-to-IP mapping and the network mode");
@@ -94,14 +157,17 @@ fn network(config: &ContainerConfig, host: &HostConfig) -> Result<()> {
         if !host.port_bindings.is_empty() || host.publish_all {
             return refuse("conflicting options: port publishing and the container type network mode");
         }
+        if !config.image.exposed_ports.is_empty() {
+            return refuse("conflicting options: port exposing and the container type network mode");
+        }
     }
-    if mode == NetworkMode::Host && !host.links.is_empty() {
+    if host.uts == "host" && !config.hostname.is_empty() {
+        return refuse("conflicting options: hostname and the UTS mode");
+    }
+    if mode == NetworkMode::Host && linked {
         return refuse(
             "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
         );
-    }
-    if host.uts == "host" && (!config.hostname.is_empty() || !config.domainname.is_empty()) {
-        return refuse("conflicting options: hostname and the UTS mode");
     }
     Ok(())
 }
@@ -205,9 +271,8 @@ fn processors<W: World>(ctx: &Ctx<W>, asked: &Resources) -> Result<()> {
         return refuse("CPU cfs quota can not be less than 1ms (i.e. 1000)");
     }
     for (what, text) in [("cpus", &asked.cpuset_cpus), ("mems", &asked.cpuset_mems)] {
-        let Some(numbers) = set_of(text) else {
-            return refuse(format!("Invalid value {text} for cpuset {what}"));
-        };
+        let numbers =
+            set_of(text).map_err(|why| Error::Daemon(format!("Invalid value {text} for cpuset {what}: {why}")))?;
         let limit = if what == "cpus" { there } else { 1 };
         if numbers.iter().any(|n| *n >= limit) {
             let (name, there) = if what == "cpus" { ("CPUs", there) } else { ("memory nodes", 1) };
@@ -218,18 +283,22 @@ fn processors<W: World>(ctx: &Ctx<W>, asked: &Resources) -> Result<()> {
     Ok(())
 }
 
-/// `0-2,7` as numbers.
-fn set_of(text: &str) -> Option<Vec<u32>> {
+/// `0-2,7` as numbers. Source of the words: moby, pkg/parsers.
+fn set_of(text: &str) -> std::result::Result<Vec<u32>, String> {
+    let bad = || format!("invalid format: {text}");
     let mut numbers = Vec::new();
-    for part in text.split(',').filter(|p| !p.is_empty()) {
+    for part in text.split(',').filter(|_| !text.is_empty()) {
         let (from, to) = part.split_once('-').unwrap_or((part, part));
-        let (from, to): (u32, u32) = (from.parse().ok()?, to.parse().ok()?);
-        if to < from || to > 8192 {
-            return None;
+        let (from, to): (u32, u32) = (from.parse().map_err(|_| bad())?, to.parse().map_err(|_| bad())?);
+        if to < from {
+            return Err(bad());
+        }
+        if to > 8192 {
+            return Err("value of out range, maximum is 8192".into());
         }
         numbers.extend(from..=to);
     }
-    Some(numbers)
+    Ok(numbers)
 }
 
 /// A signal as people write it.
@@ -253,8 +322,9 @@ mod tests {
         assert_eq!(restart_policy(&policy("on-failure", 3)), Ok(()));
         assert!(restart_policy(&policy("sometimes", 0)).is_err());
         assert!(restart_policy(&policy("always", 3)).is_err());
-        assert_eq!(set_of("0-2,7"), Some(vec![0, 1, 2, 7]));
-        assert_eq!(set_of("x"), None);
+        assert_eq!(set_of("0-2,7"), Ok(vec![0, 1, 2, 7]));
+        assert_eq!(set_of("3-1"), Err("invalid format: 3-1".into()));
+        assert_eq!(set_of("9999"), Err("value of out range, maximum is 8192".into()));
         assert_eq!(parse_signal("sigusr1").map(|s| s.0), Ok(10));
     }
 }

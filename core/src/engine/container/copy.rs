@@ -10,7 +10,7 @@ use crate::engine::{Ctx, Error, Result};
 use crate::layer::{Entry, EntryKind, TarWriter, entries};
 use crate::view::units::size;
 use crate::world::acts::ImportTree;
-use crate::world::{Stream, World};
+use crate::world::{Fault, Stream, World};
 use cutaway_userland::os::FileKind;
 
 /// `container:path`, or a path of the client's.
@@ -19,7 +19,7 @@ fn split(argument: &str) -> (Option<&str>, &str) {
         return (None, argument);
     }
     match argument.split_once(':') {
-        Some((container, path)) if !container.starts_with('.') => (Some(container), path),
+        Some((container, path)) if !container.is_empty() && !container.starts_with('.') => (Some(container), path),
         _ => (None, argument),
     }
 }
@@ -70,9 +70,17 @@ fn not_there(path: &str, container: &str) -> Error {
 
 /// A path of the container and all below it, as a tar.
 async fn read_tree<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, name: &str, path: &str) -> Result<Vec<u8>> {
+    if path.is_empty() {
+        return Err(Error::Daemon("bad parameter: pathcannot be empty".into()));
+    }
     let inside = clean(&format!("/{path}"));
-    if ctx.world().snapshot_file(&record.snapshot, &inside).await?.is_none() {
+    let there = ctx.world().snapshot_file(&record.snapshot, &inside).await?;
+    if there.is_none() {
         return Err(not_there(path, name));
+    }
+    // A link is copied as such, unless the path ends as only a folder's can.
+    if there == Some(FileKind::Directory) && path.ends_with('/') {
+        return Ok(ctx.world().export_tree(&record.snapshot, &format!("{inside}/.")).await?);
     }
     Ok(ctx.world().export_tree(&record.snapshot, &inside).await?)
 }
@@ -137,6 +145,9 @@ async fn to_client<W: World>(ctx: &Ctx<W>, tar: &[u8], from: &str, local: &str) 
     let path = absolute(&ctx.client.cwd(), local);
     let there = ctx.client.facts(&path).await?.map(|f| f.kind);
     let shown = if local.ends_with('/') || is_contents(local) { format!("{path}/") } else { path.clone() };
+    if there.is_some_and(|kind| kind != FileKind::Directory) && shown.ends_with('/') && !first_is_folder {
+        return Err(Error::Client(format!("stat {shown}: not a directory")));
+    }
     let goal = target(from, first_is_folder, &shown, there).map_err(Error::Client)?;
     if ctx.client.facts(&goal.folder).await?.is_none() {
         return Err(Error::Client(format!("invalid output path: directory {:?} does not exist", goal.folder)));
@@ -186,10 +197,7 @@ async fn to_container<W: World>(
     let there = ctx.world().snapshot_file(&record.snapshot, &inside).await?;
     let (tar, folder) = if local == "-" {
         if there != Some(FileKind::Directory) {
-            return Err(match there {
-                Some(_) => Error::Client(format!("destination \"{name}:{path}\" must be a directory")),
-                None => not_there(path, name),
-            });
+            return Err(Error::Client(format!("destination \"{name}:{path}\" must be a directory")));
         }
         (read_all(ctx).await?, inside)
     } else {
@@ -206,14 +214,19 @@ async fn to_container<W: World>(
         }
         let is_folder = facts.kind == FileKind::Directory;
         let goal = target(local, is_folder, path, there).map_err(Error::Client)?;
-        if ctx.world().snapshot_file(&record.snapshot, &goal.folder).await?.is_none() {
-            return Err(not_there(&goal.folder, name));
+        match ctx.world().snapshot_file(&record.snapshot, &goal.folder).await? {
+            None => return Err(not_there(&goal.folder, name)),
+            Some(FileKind::Directory) => {}
+            Some(_) => return Err(Error::Daemon("extraction point is not a directory".into())),
         }
         (pack(ctx, &source, &goal.name, keep_owners).await?, goal.folder)
     };
     let bytes = tar.len();
     let act = ImportTree { key: record.snapshot.clone(), at: folder, tar: tar.into() };
-    ctx.act("Files of the client go into the container's own layer", act).await?;
+    ctx.act("Files of the client go into the container's own layer", act).await.map_err(|fault| match fault {
+        Fault::Malformed { reason, .. } => Error::Daemon(reason),
+        fault => fault.into(),
+    })?;
     Ok(bytes)
 }
 

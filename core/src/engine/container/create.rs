@@ -13,12 +13,20 @@ use crate::image::ImageRecord;
 use crate::name::{Reference, is_full_id};
 use crate::world::acts::{PrepareSnapshot, RemoveSnapshot, SnapshotKey};
 use crate::world::{Client, World};
+use cutaway_userland::os::FileKind;
 use cutaway_userland::sorted::Map as BTreeMap;
 
 /// `docker create`.
 pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> {
     let options = read_options(ctx, args).await?;
-    let record = from_options(ctx, &options).await?;
+    let record = match from_options(ctx, &options).await {
+        // What the client finds wrong only now, `create` tells without its frame.
+        Err(Error::Client(text)) if !text.starts_with("invalid pull option") => {
+            ctx.warn(format!("{text}\n")).await;
+            return Err(Error::Status(1));
+        }
+        record => record?,
+    };
     ctx.world().completed(&record.id);
     ctx.print(format!("{}\n", record.id)).await;
     Ok(0)
@@ -94,7 +102,7 @@ pub async fn create<W: World>(
             "Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
         )));
     }
-    check::settings(ctx, &spec.config, &spec.host)?;
+    check::settings(ctx, &spec)?;
     let image = image::ensure(ctx, &spec.image, policy, spec.platform.as_deref(), quiet).await?;
     create_with_image(ctx, spec, &image).await
 }
@@ -109,10 +117,18 @@ pub async fn create_with_image<W: World>(
     spec: ContainerSpec,
     image: &ImageRecord,
 ) -> Result<ContainerRecord> {
-    check::settings(ctx, &spec.config, &spec.host)?;
+    check::settings(ctx, &spec)?;
     let mut record = draft(ctx, &spec, image)?;
     link::linked(ctx, &record)?;
-    let warnings = check::drop_unsupported(ctx, &mut record.host.resources);
+    for mode in [&record.host.pid, &record.host.ipc] {
+        if let Some(other) = mode.strip_prefix("container:") {
+            super::find(ctx, other).await?;
+        }
+    }
+    let mut warnings = check::drop_unsupported(ctx, &mut record.host.resources);
+    if !spec.host.port_bindings.is_empty() && NetworkMode::parse(&spec.host.network_mode) == NetworkMode::Host {
+        warnings.push("Published ports are discarded when using host network mode");
+    }
     ctx.world().undertake(&record.id)?;
     let result = match take_name(ctx, &mut record, spec.name.as_deref()) {
         Ok(()) => {
@@ -148,6 +164,15 @@ async fn furnish<W: World>(
         PrepareSnapshot { key: record.snapshot.clone(), layers: image.chains() },
     )
     .await?;
+    // What the image has where the program is to start must be a folder, or nothing yet.
+    let cwd = &record.config.image.working_dir;
+    if !cwd.is_empty()
+        && ctx.world().snapshot_file(&record.snapshot, cwd).await?.is_some_and(|k| k != FileKind::Directory)
+    {
+        let undo = RemoveSnapshot { key: record.snapshot.clone() };
+        ctx.act("The container could not be created, so its writable layer is not needed", undo).await?;
+        return Err(Error::Daemon(format!("Cannot mkdir: {cwd} is not a directory")));
+    }
     let result = match mounts::provide(ctx, record, points, &spec.host.volume_driver).await {
         Ok(()) => ctx.world().put(record).map_err(Error::from),
         Err(error) => Err(error),
@@ -162,12 +187,10 @@ async fn furnish<W: World>(
 /// The record as far as it follows from the request and the image.
 fn draft<W: World>(ctx: &Ctx<W>, spec: &ContainerSpec, image: &ImageRecord) -> Result<ContainerRecord> {
     let id = ctx.new_id();
-    let merged = merge_image(&spec.config.image, &image.config);
-    let words: Vec<String> = match &merged.entrypoint {
-        // `--entrypoint ''` takes the image's away.
-        Some(entrypoint) if *entrypoint == [String::new()] => merged.cmd.clone().unwrap_or_default(),
-        entrypoint => entrypoint.iter().chain(&merged.cmd).flatten().cloned().collect(),
-    };
+    let mut merged = merge_image(&spec.config.image, &image.config);
+    // `--entrypoint ''` takes the image's away.
+    merged.entrypoint = merged.entrypoint.filter(|entrypoint| *entrypoint != [String::new()]);
+    let words: Vec<String> = merged.entrypoint.iter().chain(&merged.cmd).flatten().cloned().collect();
     let Some((path, args)) = words.split_first() else {
         return Err(Error::Daemon("no command specified".into()));
     };

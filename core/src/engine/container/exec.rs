@@ -7,6 +7,7 @@ use crate::cli::Args;
 use crate::container::spec::{SecurityOptions, read_env_lines};
 use crate::container::{ContainerRecord, Status};
 use crate::engine::{Ctx, Error, Result};
+use crate::world::Fault;
 use crate::world::World;
 use crate::world::acts::{ExecId, ExecIn, Seccomp};
 
@@ -44,6 +45,10 @@ pub async fn exec<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, request: &Ex
         }
         _ => return Err(Error::Daemon(format!("container {} is not running", record.id))),
     }
+    if !request.cwd.is_empty() && !request.cwd.starts_with('/') {
+        let message = "OCI runtime exec failed: exec failed: Cwd must be an absolute path".into();
+        return Err(Error::Start { message, status: 126 });
+    }
     let id = ExecId(ctx.new_id());
     let act = act(ctx, record, request, id.clone()).await?;
     let shown = request.argv.join(" ");
@@ -58,7 +63,12 @@ pub async fn exec<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, request: &Ex
             Ok(id)
         }
         Err(fault) => {
-            let why = exec_refused(request.argv.first().map_or("", |p| p), &fault);
+            let why = match &fault {
+                Fault::Errno { errno, what } if what.starts_with("chdir to cwd") => {
+                    format!("{what} set in config.json failed: {}", errno.text().to_lowercase())
+                }
+                fault => exec_refused(request.argv.first().map_or("", |p| p), fault),
+            };
             let status = if why.contains("not found") || why.contains("no such file") { 127 } else { 126 };
             let message = format!("OCI runtime exec failed: exec failed: unable to start container process: {why}");
             Err(Error::Start { message, status })
@@ -68,7 +78,10 @@ pub async fn exec<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, request: &Ex
 
 async fn act<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, request: &ExecRequest, exec: ExecId) -> Result<ExecIn> {
     let user = if request.user.is_empty() { &record.config.image.user } else { &request.user };
-    let who = plan::identity(ctx, record, user).await?;
+    let who = plan::identity(ctx, record, user).await.map_err(|error| match error {
+        Error::Daemon(message) => Error::Start { message, status: 126 },
+        other => other,
+    })?;
     let security = SecurityOptions::parse(&record.host.security_opt, record.host.privileged)?;
     let cwd = [request.cwd.as_str(), &record.config.image.working_dir, "/"];
     let privileged = request.privileged || record.host.privileged;

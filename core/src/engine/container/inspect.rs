@@ -158,12 +158,17 @@ fn host_config(record: &ContainerRecord) -> Value {
         set("Mounts", host.mounts.iter().map(mount_spec).collect());
     }
     let masked = SecurityOptions::parse(&host.security_opt, host.privileged).is_ok_and(|s| s.masked_paths);
-    set("MaskedPaths", if masked { json!(defaults::MASKED_PATHS) } else { Value::Null });
-    set("ReadonlyPaths", if masked { json!(defaults::READONLY_PATHS) } else { Value::Null });
+    let bare = if host.security_opt.iter().any(|option| unmasks(option)) { json!([]) } else { Value::Null };
+    set("MaskedPaths", if masked { json!(defaults::MASKED_PATHS) } else { bare.clone() });
+    set("ReadonlyPaths", if masked { json!(defaults::READONLY_PATHS) } else { bare });
     if let Some(init) = host.init {
         set("Init", json!(init));
     }
     Value::Object(map)
+}
+
+fn unmasks(option: &str) -> bool {
+    option == "systempaths=unconfined"
 }
 
 /// Privileged containers carry this option without being asked.
@@ -171,7 +176,9 @@ fn security(host: &HostConfig) -> Value {
     if host.privileged && host.security_opt.is_empty() {
         return json!(["label=disable"]);
     }
-    or_null(&host.security_opt)
+    // The client takes this option out and asks for empty lists of paths instead.
+    let kept: Vec<String> = host.security_opt.iter().filter(|option| !unmasks(option)).cloned().collect();
+    if host.security_opt.is_empty() { Value::Null } else { json!(kept) }
 }
 
 fn links(record: &ContainerRecord) -> Vec<String> {

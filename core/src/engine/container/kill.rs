@@ -21,8 +21,12 @@ pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> 
 /// # Errors
 /// In Docker's words.
 pub async fn kill<W: World>(ctx: &Ctx<W>, name: &str, signal: &str) -> Result<()> {
-    let signal = parse_signal(signal)?;
     let cannot = |text: &str| Error::Daemon(format!("cannot kill container: {name}: {text}"));
+    let number = signal.parse::<i64>().unwrap_or(0);
+    if !(0..=64).contains(&number) {
+        return Err(cannot(&format!("the linux daemon does not support signal {number}")));
+    }
+    let signal = parse_signal(signal)?;
     let record = match find(ctx, name).await {
         Ok(record) => record,
         Err(Error::Daemon(text)) => return Err(cannot(&text)),

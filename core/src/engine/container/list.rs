@@ -4,7 +4,7 @@ use super::{find, heal_all};
 use crate::cli::Args;
 use crate::container::spec::parse_port;
 use crate::container::{ContainerRecord, MountKind, Status, status};
-use crate::engine::{Ctx, Error, Result, image};
+use crate::engine::{Ctx, Error, Result, image, settings};
 use crate::image::ImageRecord;
 use crate::view::filter::Filters;
 use crate::view::rows::{CONTAINERS, CONTAINERS_WITH_SIZE};
@@ -32,11 +32,22 @@ const FILTERS: [&str; 15] = [
     "status",
 ];
 
+const STATES: [&str; 7] = ["created", "running", "paused", "restarting", "removing", "exited", "dead"];
+const HEALTHS: [&str; 4] = ["none", "starting", "healthy", "unhealthy"];
+
 /// `docker ps`.
 pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> {
     let kind = if args.flag("size") { &CONTAINERS_WITH_SIZE } else { &CONTAINERS };
-    let formatter =
-        Formatter::new(kind, args.value("format").unwrap_or(""), args.flag("quiet")).map_err(Error::Client)?;
+    let (asked, quiet) = (args.value("format").unwrap_or(""), args.flag("quiet"));
+    let format = settings::list_format(ctx, Some(asked), quiet, "psFormat").await;
+    if quiet && !asked.is_empty() {
+        ctx.warn("WARNING: Ignoring custom format, because both --format and --quiet are set.\n").await;
+    }
+    if !asked.is_empty() {
+        Formatter::rehearse(kind, asked).map_err(Error::Client)?;
+    }
+    let format = if quiet && format != "raw" { "" } else { &format };
+    let formatter = Formatter::new(kind, format, quiet).map_err(Error::Client)?;
     let filters = Filters::parse(args.values("filter"));
     let last = if args.flag("latest") { 1 } else { args.number("last").unwrap_or(-1) };
     let all = args.flag("all") || filters.has("status") || last > 0;
@@ -58,13 +69,19 @@ pub async fn matching<W: World>(ctx: &Ctx<W>, filters: &Filters, all: bool) -> R
     let allowed: Vec<&str> = FILTERS.iter().copied().chain(["volume"]).collect();
     filters.allow(&allowed).map_err(Error::Daemon)?;
     for status in filters.values("status") {
-        if !["created", "running", "paused", "restarting", "removing", "exited", "dead"].contains(&status.as_str()) {
-            return Err(Error::Daemon(format!("invalid filter 'status={status}'")));
+        if !STATES.contains(&status.as_str()) {
+            return Err(Error::Daemon(format!(
+                "invalid filter 'status={status}': invalid value for state ({status}): must be one of {}",
+                STATES.join(", ")
+            )));
         }
     }
     for health in filters.values("health") {
-        if !["none", "starting", "healthy", "unhealthy"].contains(&health.as_str()) {
-            return Err(Error::Daemon(format!("invalid filter 'health={health}'")));
+        if !HEALTHS.contains(&health.as_str()) {
+            return Err(Error::Daemon(format!(
+                "invalid filter 'health={health}': invalid value for health ({health}): must be one of {}",
+                HEALTHS.join(", ")
+            )));
         }
     }
     if let Some(code) = filters.values("exited").iter().find(|code| code.parse::<i32>().is_err()) {

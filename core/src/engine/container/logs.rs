@@ -6,6 +6,7 @@ use crate::container::ContainerRecord;
 use crate::engine::{Ctx, Error, Result};
 use crate::view::units::{parse_moment, rfc3339_nanos};
 use crate::world::{LogLine, Stream, World};
+use cutaway_userland::sorted::Arrange;
 use std::time::Duration;
 
 /// Which lines of a log, and how.
@@ -86,13 +87,47 @@ pub async fn print_logs<W: World>(
     Ok(())
 }
 
+/// What `--log-opt` has Docker note beside each line, as `env=x,label=y`. Source: moby, daemon/logger/loginfo.go.
+fn details(record: &ContainerRecord) -> String {
+    let option = |name: &str| record.host.log.options.get(name).map_or("", String::as_str);
+    let (labels, env) = (record.labels(), &record.config.image.env);
+    let mut all: Vec<(String, String)> = Vec::new();
+    for name in option("labels").split(',') {
+        all.extend(labels.get(name).map(|value| (name.to_string(), value.to_string())));
+    }
+    for name in option("env").split(',') {
+        let entry = env.iter().find_map(|e| e.split_once('=').filter(|(n, _)| *n == name));
+        all.extend(entry.map(|(name, value)| (name.to_string(), value.to_string())));
+    }
+    if record.host.log.driver != "local" && !option("tag").is_empty() {
+        all.push(("tag".into(), option("tag").into()));
+    }
+    all.arrange();
+    all.dedup();
+    let shown = all.iter().map(|(name, value)| format!("{}={}", query_escape(name), query_escape(value)));
+    shown.collect::<Vec<_>>().join(",")
+}
+
+/// Go's url.QueryEscape.
+fn query_escape(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
+            b' ' => out.push('+'),
+            byte => out += &format!("%{byte:02X}"),
+        }
+    }
+    out
+}
+
 async fn show<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, query: &LogQuery, prefix: &str, line: &LogLine) {
     let mut bytes = prefix.as_bytes().to_vec();
     if query.timestamps {
         bytes.extend(rfc3339_nanos(line.at).bytes().chain([b' ']));
     }
     if query.details {
-        bytes.push(b' ');
+        bytes.extend(details(record).bytes().chain([b' ']));
     }
     bytes.extend_from_slice(&line.bytes);
     let to = if record.config.tty { Stream::Out } else { line.from };

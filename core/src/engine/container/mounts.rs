@@ -25,7 +25,10 @@ pub(super) async fn wanted<W: World>(
     for from in &spec.host.volumes_from {
         let (name, mode) = from.split_once(':').unwrap_or((from, ""));
         if name.is_empty() {
-            return Err(Error::Daemon(format!("invalid volumes-from specification: '{from}'")));
+            return Err(Error::Daemon(match from.as_str() {
+                "" => "volumes-from specification cannot be an empty string".into(),
+                from => format!("invalid volumes-from specification: '{from}'"),
+            }));
         }
         if !matches!(mode, "" | "ro" | "rw" | "z" | "Z") {
             return Err(Error::Daemon(format!("invalid mode: {mode}")));

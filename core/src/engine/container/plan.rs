@@ -22,7 +22,7 @@ pub(super) async fn namespaces<W: World>(ctx: &Ctx<W>, record: &ContainerRecord)
     let host = &record.host;
     let network = match NetworkMode::parse(&host.network_mode) {
         NetworkMode::Host => NamespaceSource::Host,
-        NetworkMode::Container(name) => join(ctx, &name, "network").await?,
+        NetworkMode::Container(name) => join_network(ctx, &name).await?,
         _ => NamespaceSource::New,
     };
     let shared = async |mode: &str, what: &str| match mode {
@@ -45,12 +45,40 @@ pub(super) async fn namespaces<W: World>(ctx: &Ctx<W>, record: &ContainerRecord)
     Ok(all.into_iter().map(|(kind, source)| Namespace { kind, source }).collect())
 }
 
-async fn join<W: World>(ctx: &Ctx<W>, name: &str, what: &str) -> Result<NamespaceSource> {
-    let other = find(ctx, name).await?;
+/// Source of the words: moby, daemon/container_operations.go.
+async fn join_network<W: World>(ctx: &Ctx<W>, name: &str) -> Result<NamespaceSource> {
+    let other = find(ctx, name).await.map_err(|e| because(e, "joining network namespace of container"))?;
     if !other.is_running() {
-        return Err(Error::Daemon(format!("cannot join {what} namespace of a non running container: {}", other.id)));
+        return Err(Error::Daemon(format!(
+            "cannot join network namespace of a non running container: container {} is {}",
+            other.name,
+            other.state.status.name()
+        )));
     }
     Ok(NamespaceSource::Container(other.id))
+}
+
+/// Source of the words: moby, daemon/container_operations_unix.go.
+async fn join<W: World>(ctx: &Ctx<W>, name: &str, what: &str) -> Result<NamespaceSource> {
+    let failed = format!("failed to join {what} namespace");
+    let other = find(ctx, name).await.map_err(|e| because(e, &failed))?;
+    if !other.is_running() {
+        return Err(Error::Daemon(format!("{failed}: container {} is not running", other.id)));
+    }
+    if what == "IPC" && !matches!(other.host.ipc.as_str(), "shareable" | "host") {
+        return Err(Error::Daemon(format!(
+            "{failed}: container {}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)",
+            other.id
+        )));
+    }
+    Ok(NamespaceSource::Container(other.id))
+}
+
+fn because(error: Error, why: &str) -> Error {
+    match error {
+        Error::Daemon(text) => Error::Daemon(format!("{why}: {text}")),
+        other => other,
+    }
 }
 
 /// The limits to write, and why each is there.

@@ -20,6 +20,14 @@ pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> 
         }
         return Ok(0);
     };
+    let number = asked.split('/').next().unwrap_or_default();
+    if number.parse::<u16>().is_err() {
+        let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+        let why = if digits { "value out of range" } else { "invalid syntax" };
+        return Err(Error::Client(format!(
+            "Error: invalid port ({number}): strconv.ParseUint: parsing {number:?}: {why}"
+        )));
+    }
     let wanted = parse_port(asked);
     let mut found = false;
     for p in ports.iter().filter(|p| Some((p.container_port, p.protocol)) == wanted) {
@@ -29,6 +37,5 @@ pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> 
     if found {
         return Ok(0);
     }
-    let shown = if asked.contains('/') { asked.clone() } else { format!("{asked}/tcp") };
-    Err(Error::Client(format!("no public port '{shown}' published for {}", args.word(0))))
+    Err(Error::Client(format!("Error: No public port '{asked}' published for {}", args.word(0))))
 }

@@ -35,7 +35,7 @@ fn rename<W: World>(ctx: &Ctx<W>, id: &str, old: &str, new: &str) -> Result<()> 
     }
     if !names::is_valid(new) {
         return Err(Error::Daemon(format!(
-            "Error when allocating new name: Invalid container name ({new}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
+            "Error when allocating new name: Invalid container name (/{new}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
         )));
     }
     if let Some(owner) = reserve(ctx, new, id)? {

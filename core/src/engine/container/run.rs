@@ -5,7 +5,7 @@ use super::start::start;
 use super::{Removal, create, find_by_id, remove};
 use crate::cli::Args;
 use crate::container::ContainerRecord;
-use crate::container::spec::{NetworkMode, RunOptions};
+use crate::container::spec::RunOptions;
 use crate::engine::{Ctx, Error, Result};
 use crate::world::World;
 
@@ -13,19 +13,13 @@ use crate::world::World;
 pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> {
     if args.flag("detach") && args.given("attach") {
         ctx.warn("conflicting options: cannot specify both --attach and --detach\n").await;
-        return Err(Error::Status(125));
+        return Err(Error::Status(1));
     }
     let options = create::read_options(ctx, args).await?;
-    let keys = attach::detach_keys(options.detach_keys.as_deref())?;
     if !options.detach {
         attach::check_tty(ctx, options.spec.config.attach_stdin, options.spec.config.tty).await?;
     }
     let record = create::from_options(ctx, &options).await?;
-    let host = &options.spec.host;
-    let discarded = !host.port_bindings.is_empty() && NetworkMode::parse(&host.network_mode) == NetworkMode::Host;
-    if discarded {
-        ctx.warn("WARNING: Published ports are discarded when using host network mode\n").await;
-    }
     let config = &record.config;
     if options.detach || !(config.attach_stdin || config.attach_stdout || config.attach_stderr) {
         ctx.print(format!("{}\n", record.id)).await;
@@ -34,7 +28,11 @@ pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> 
             Err(error) => Err(clean_up(ctx, &record, error).await),
         };
     }
-    foreground(ctx, &options, &record, keys).await
+    let keys = attach::keys_to_detach(ctx, options.detach_keys.as_deref()).await;
+    match keys {
+        Ok(keys) => foreground(ctx, &options, &record, keys).await,
+        Err(error) => Err(error),
+    }
 }
 
 async fn foreground<W: World>(

@@ -9,6 +9,13 @@ use crate::world::World;
 
 /// `docker start`.
 pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> {
+    for flag in ["checkpoint", "checkpoint-dir"] {
+        if args.given(flag) {
+            return Err(Error::Client(format!(
+                "\"--{flag}\" is only supported on a Docker daemon with experimental features enabled"
+            )));
+        }
+    }
     let names = &args.positionals;
     if args.flag("attach") || args.flag("interactive") {
         if names.len() > 1 {
@@ -39,11 +46,11 @@ pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> 
 }
 
 async fn attached<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> {
-    let keys = attach::detach_keys(args.value("detach-keys"))?;
     let record = find(ctx, args.word(0)).await?;
     let config = &record.config;
     let input = args.flag("interactive") && config.open_stdin;
     attach::check_tty(ctx, input, config.tty).await?;
+    let keys = attach::keys_to_detach(ctx, args.value("detach-keys")).await?;
     if record.state.status == Status::Running {
         let console = ctx.world().attach(&record.id).await?;
         let streams = streams(args, &record, keys, input);

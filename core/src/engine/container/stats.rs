@@ -3,7 +3,7 @@
 use super::{find, heal_all};
 use crate::cli::Args;
 use crate::container::ContainerRecord;
-use crate::engine::{Ctx, Error, Result};
+use crate::engine::{Ctx, Error, Result, settings};
 use crate::view::rows::STATS;
 use crate::view::table::Formatter;
 use crate::view::units::{binary_size, short_size};
@@ -16,7 +16,8 @@ const BETWEEN: Duration = Duration::from_secs(1);
 
 /// `docker stats`.
 pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> {
-    let formatter = Formatter::new(&STATS, args.value("format").unwrap_or(""), false).map_err(Error::Client)?;
+    let format = settings::list_format(ctx, args.value("format"), false, "statsFormat").await;
+    let formatter = Formatter::new(&STATS, &format, false).map_err(Error::Client)?;
     let full = args.flag("no-trunc");
     let mut before = look(ctx, args).await?;
     loop {
@@ -30,9 +31,13 @@ pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> 
         };
         let rows: Vec<Value> = after
             .iter()
-            .map(|(record, usage)| {
+            .enumerate()
+            .map(|(at, (record, usage))| {
                 let first = before.iter().find(|(r, _)| r.id == record.id).and_then(|(_, u)| u.as_ref());
-                row(ctx, record, first, usage.as_ref(), took, full)
+                let mut row = row(ctx, record, first, usage.as_ref(), took, full);
+                // Named as it was asked for.
+                row["Container"] = args.positionals.get(at).map_or(record.short_id(), String::as_str).into();
+                row
             })
             .collect();
         let text = formatter.render(&rows).map_err(Error::Client)?;

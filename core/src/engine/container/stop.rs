@@ -12,15 +12,25 @@ use std::time::Duration;
 
 /// `docker stop`.
 pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> {
-    let (timeout, signal) = (timeout(args), args.value("signal"));
+    let (timeout, signal) = (timeout(ctx, args).await, args.value("signal"));
     each(ctx, &args.positionals, async |name| {
         let record = find(ctx, name).await?;
-        stop(ctx, &record, timeout, signal).await
+        stop(ctx, &record, timeout, signal).await.map_err(|e| failed(e, &format!("cannot stop container: {name}")))
     })
     .await
 }
 
-fn timeout(args: &Args) -> Option<i64> {
+fn failed(error: Error, what: &str) -> Error {
+    match error {
+        Error::Daemon(text) | Error::Start { message: text, .. } => Error::Daemon(format!("{what}: {text}")),
+        other => other,
+    }
+}
+
+async fn timeout<W: World>(ctx: &Ctx<W>, args: &Args) -> Option<i64> {
+    if args.given("time") {
+        ctx.warn("Flag --time has been deprecated, use --timeout instead\n").await;
+    }
     args.number("timeout").or_else(|| args.number("time"))
 }
 
@@ -35,10 +45,10 @@ pub async fn stop<W: World>(
     timeout: Option<i64>,
     signal: Option<&str>,
 ) -> Result<()> {
-    let signal = parse_signal(signal.filter(|s| !s.is_empty()).unwrap_or(record.stop_signal()))?;
     if !record.is_running() {
         return Ok(());
     }
+    let signal = parse_signal(signal.filter(|s| !s.is_empty()).unwrap_or(record.stop_signal()))?;
     change(ctx, &record.id, |r| r.manually_stopped = true)?;
     if record.state.status != Status::Restarting {
         deliver(ctx, record, signal, "It is asked to end by itself, so that it can finish what it does").await?;
@@ -92,7 +102,7 @@ pub async fn wait_stopped<W: World>(ctx: &Ctx<W>, id: &str, limit: Option<Durati
 
 /// `docker restart`.
 pub(super) async fn restart_command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> {
-    let (timeout, signal) = (timeout(args), args.value("signal"));
+    let (timeout, signal) = (timeout(ctx, args).await, args.value("signal"));
     each(ctx, &args.positionals, async |name| {
         let record = find(ctx, name).await?;
         // The supervisor of the old run must not remove what is started again.
@@ -100,14 +110,11 @@ pub(super) async fn restart_command<W: World>(ctx: &Ctx<W>, args: &Args) -> Resu
         if removes {
             change(ctx, &record.id, |r| r.host.auto_remove = false)?;
         }
-        stop(ctx, &record, timeout, signal).await?;
+        let restart = |e: Error| failed(e, &format!("Cannot restart container {name}"));
+        stop(ctx, &record, timeout, signal).await.map_err(restart)?;
         if removes {
             change(ctx, &record.id, |r| r.host.auto_remove = true)?;
         }
-        let restart = |e: Error| match e {
-            Error::Start { message, .. } => Error::Daemon(format!("Cannot restart container {name}: {message}")),
-            other => other,
-        };
         start(ctx, &record.id, false).await.map_err(restart)?;
         note(ctx, &record, "restart", &[]);
         Ok(())

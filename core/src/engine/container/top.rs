@@ -86,6 +86,9 @@ const NAMES: &[(&str, &str, Field)] = &[
     ("comm", "COMMAND", Field::Name),
 ];
 
+/// The options of `ps` that begin with a dash.
+const SYSTEM_V: &str = "ACFGHLMNOPTUVZacdefgjklmnopqstuwxy-";
+
 /// The columns that the options of `ps` ask for; `-ef` where there are none.
 fn columns(options: &[String]) -> Result<Vec<Column>> {
     let column = |head: &str, field| Column { field, head: head.to_string() };
@@ -93,6 +96,12 @@ fn columns(options: &[String]) -> Result<Vec<Column>> {
     let mut words = options.iter().flat_map(|o| o.split_whitespace());
     let mut user = false;
     while let Some(word) = words.next() {
+        if let Some(letters) = word.strip_prefix('-')
+            && let Some(letter) = letters.chars().next()
+            && !SYSTEM_V.contains(letter)
+        {
+            return Err(Error::Daemon("ps: error: unsupported SysV option".into()));
+        }
         let list = match word.strip_prefix('-') {
             Some(letters) if letters.contains('o') => {
                 let after = &letters[letters.find('o').map_or(0, |i| i + 1)..];

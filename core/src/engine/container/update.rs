@@ -25,18 +25,15 @@ pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> 
             other => other,
         };
         if restart.is_some() && record.host.auto_remove {
-            return Err(Error::Daemon("Restart policy cannot be updated because AutoRemove is enabled for the container".into()));
+            let why = "Restart policy cannot be updated because AutoRemove is enabled for the container";
+            return Err(cannot(Error::Daemon(why.into())));
         }
         let before = &record.host.resources;
         let after = asked(args, before);
         let only_new = asked(args, &Resources::default());
         check::resources(ctx, &only_new, Some(before))?;
-        let grown = after.memory > 0 && after.memory_swap > 0 && after.memory > after.memory_swap;
-        if grown {
-            return Err(cannot(Error::Daemon(
-                "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time"
-                    .into(),
-            )));
+        if let Some(why) = conflict(&only_new, before) {
+            return Err(cannot(Error::Daemon(why.into())));
         }
         if record.is_running() {
             for (limit, why) in plan::resource_limits(&only_new) {
@@ -56,6 +53,33 @@ pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> 
         Ok(())
     })
     .await
+}
+
+/// What can't be changed as things are. Source: moby, container/container_unix.go, UpdateContainer.
+fn conflict(new: &Resources, now: &Resources) -> Option<&'static str> {
+    let conflicts = [
+        (
+            new.nano_cpus > 0 && now.cpu_period > 0,
+            "Conflicting options: Nano CPUs cannot be updated as CPU Period has already been set",
+        ),
+        (
+            new.nano_cpus > 0 && now.cpu_quota > 0,
+            "Conflicting options: Nano CPUs cannot be updated as CPU Quota has already been set",
+        ),
+        (
+            new.cpu_period > 0 && now.nano_cpus > 0,
+            "Conflicting options: CPU Period cannot be updated as NanoCPUs has already been set",
+        ),
+        (
+            new.cpu_quota > 0 && now.nano_cpus > 0,
+            "Conflicting options: CPU Quota cannot be updated as NanoCPUs has already been set",
+        ),
+        (
+            new.memory > now.memory_swap && new.memory_swap == 0 && new.memory != 0,
+            "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time",
+        ),
+    ];
+    conflicts.into_iter().find(|(holds, _)| *holds).map(|(_, why)| why)
 }
 
 /// The limits with what the flags change in them.

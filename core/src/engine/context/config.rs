@@ -4,6 +4,7 @@
 use crate::cli::Args;
 use crate::engine::{Error, Result};
 use crate::name::Digest;
+use crate::view::go_json;
 use crate::world::{Client, Fault, Stream};
 use cutaway_userland::Errno;
 use serde::Serialize;
@@ -44,7 +45,7 @@ impl Config {
             Ok(bytes) => match serde_json::from_slice::<Value>(&bytes) {
                 Ok(Value::Object(all)) => return all,
                 Ok(_) => "not an object".to_string(),
-                Err(error) => error.to_string(),
+                Err(error) => go_json::problem(&bytes).unwrap_or_else(|| error.to_string()),
             },
             Err(fault) if matches!(fault.number(), Some(Errno::ENOENT | Errno::ENOTDIR)) => return Map::new(),
             Err(fault) => fault.to_string(),

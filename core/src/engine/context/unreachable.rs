@@ -48,8 +48,19 @@ fn first_request(call: &Invocation) -> (&'static str, String) {
 /// Tells that the engine of a command was not reached; the exit status.
 pub async fn report<W: World>(ctx: &Ctx<W>, call: &Invocation, target: &Target, why: &Unreachable) -> i32 {
     match call.command {
-        "version" => ctx.print(system::client_version(ctx, call).await).await,
-        "system info" => ctx.print(system::client_info(ctx, call).await).await,
+        "version" | "system info" => {
+            let told = match call.command {
+                "version" => system::client_version(ctx, call).await,
+                _ => system::client_info(ctx, call).await,
+            };
+            match told {
+                Ok(text) => ctx.print(text).await,
+                Err(error) => {
+                    ctx.warn(format!("{}\n", error.render(&call.typed))).await;
+                    return error.status(call.command);
+                }
+            }
+        }
         _ => {}
     }
     let error = match why {

@@ -6,6 +6,7 @@ use crate::cli::{Args, Invocation};
 use crate::engine::system::{ask, ask_unseen, pretty_tabs};
 use crate::engine::{Ctx, Error, Result};
 use crate::registry::{Challenge, Request};
+use crate::view::go_json;
 use crate::world::acts::SendRequest;
 use crate::world::{Stream, World};
 use base64::Engine as _;
@@ -68,7 +69,10 @@ impl Config {
         };
         match serde_json::from_slice::<Map<String, Value>>(&bytes) {
             Ok(value) => Ok(Config { folder, value }),
-            Err(error) => Err(Error::Client(format!("loading config file: {path}: {error}"))),
+            Err(error) => {
+                let why = go_json::problem(&bytes).unwrap_or_else(|| error.to_string());
+                Err(Error::Client(format!("loading config file: {path}: {why}")))
+            }
         }
     }
 

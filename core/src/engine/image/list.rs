@@ -4,7 +4,7 @@ use super::find::{lookup, references};
 use super::remove::{containers_of, has_children};
 use crate::build::glob;
 use crate::cli::Invocation;
-use crate::engine::{Ctx, Error, Result};
+use crate::engine::{Ctx, Error, Result, settings};
 use crate::image::ImageRecord;
 use crate::name::Reference;
 use crate::view::filter::Filters;
@@ -32,8 +32,8 @@ pub async fn list<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
     }
     let (digests, quiet) = (call.args.flag("digests"), call.args.flag("quiet"));
     let kind = if digests { &rows::IMAGES_WITH_DIGEST } else { &rows::IMAGES };
-    let format = call.args.value("format").unwrap_or("");
-    let formatter = Formatter::new(kind, format, quiet).map_err(Error::Client)?;
+    let format = settings::list_format(ctx, call.args.value("format"), quiet, "imagesFormat").await;
+    let formatter = Formatter::new(kind, &format, quiet).map_err(Error::Client)?;
     let listed = matching(ctx, &Filters::parse(&filters), call.args.flag("all"))?;
     let show_digests = digests || format.contains(".Digest");
     let mut all = Vec::new();

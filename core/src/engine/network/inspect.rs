@@ -4,7 +4,7 @@ use super::find::{ensure_defaults, find};
 use crate::cli::Invocation;
 use crate::container::ContainerRecord;
 use crate::engine::system::Inspection;
-use crate::engine::{Ctx, Error, Result};
+use crate::engine::{Ctx, Error, Result, settings};
 use crate::name::short_id;
 use crate::network::{NetworkRecord, Pool};
 use crate::view::filter::Filters;
@@ -124,8 +124,9 @@ pub(super) async fn list<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i3
     if let Some(kind) = filters.values("type").iter().find(|kind| !matches!(kind.as_str(), "custom" | "builtin")) {
         return Err(Error::Daemon(format!("invalid filter: 'type'='{kind}'")));
     }
-    let formatter = Formatter::new(&rows::NETWORKS, args.value("format").unwrap_or(""), args.flag("quiet"))
-        .map_err(Error::Client)?;
+    let quiet = args.flag("quiet");
+    let format = settings::list_format(ctx, args.value("format"), quiet, "networksFormat").await;
+    let formatter = Formatter::new(&rows::NETWORKS, &format, quiet).map_err(Error::Client)?;
     let mut networks = ctx.world().list::<NetworkRecord>()?;
     networks.arrange_by(|a, b| a.name.cmp(&b.name).then_with(|| a.id.cmp(&b.id)));
     let mut shown = Vec::new();

@@ -166,8 +166,26 @@ fn client(host: &HostFacts, context: &str) -> Value {
 }
 
 /// What is told without an engine.
-pub async fn client_text<W: World>(ctx: &Ctx<W>, call: &Invocation) -> String {
-    head(&context::current(&*ctx.client, &call.global).await.unwrap_or_default())
+///
+/// # Errors
+/// Where the format is none.
+pub async fn client_text<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<String> {
+    let context = context::current(&*ctx.client, &call.global).await.unwrap_or_default();
+    let mut facts = client(&ctx.world().host(), &context);
+    match call.args.value("format").unwrap_or("") {
+        "" => Ok(head(&context)),
+        "json" => Ok(format!("{facts}\n")),
+        source => {
+            // What the engine would have told is there, and empty.
+            for name in ["ID", "Name", "ServerVersion", "Driver", "OperatingSystem", "OSType", "Architecture"] {
+                facts[name] = "".into();
+            }
+            for name in ["Containers", "ContainersRunning", "ContainersPaused", "ContainersStopped", "Images", "NCPU"] {
+                facts[name] = 0.into();
+            }
+            render(ctx, source, &facts, "", "system.dockerInfo").await
+        }
+    }
 }
 
 fn head(context: &str) -> String {

@@ -260,6 +260,9 @@ async fn one<W: World>(ctx: &Ctx<W>, kind: &str, name: &str, look: &Look) -> Res
         }
         "network" => network::inspect_value(ctx, &network::find(ctx, name)?),
         "volume" => Ok(volume::inspect_value(ctx, &volume::find(ctx, name)?)),
-        _ => Err(Error::Daemon("This node is not a swarm manager.".to_string())),
+        "plugin" => Err(Error::Daemon(format!("plugin {name:?} not found"))),
+        _ => Err(Error::Daemon(
+            "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this node to swarm and try again.".into(),
+        )),
     }
 }

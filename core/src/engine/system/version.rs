@@ -114,9 +114,18 @@ fn facts<W: World>(ctx: &Ctx<W>, context: &str) -> Value {
 }
 
 /// What is told without an engine: the client's half.
-pub async fn client_text<W: World>(ctx: &Ctx<W>, call: &Invocation) -> String {
+///
+/// # Errors
+/// Where the format needs the other half, or is none.
+pub async fn client_text<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<String> {
     let name = context::current(&*ctx.client, &call.global).await.unwrap_or_default();
-    client_half(&facts(ctx, &name))
+    let mut facts = facts(ctx, &name);
+    facts["Server"] = Value::Null;
+    match call.args.value("format").unwrap_or("") {
+        "" => Ok(client_half(&facts)),
+        "json" => Ok(format!("{facts}\n")),
+        source => render(ctx, source, &facts, "version", "system.versionInfo").await,
+    }
 }
 
 /// The text without a format.

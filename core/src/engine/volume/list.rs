@@ -4,7 +4,7 @@ use super::create::find;
 use crate::cli::Invocation;
 use crate::container::ContainerRecord;
 use crate::engine::system::Inspection;
-use crate::engine::{Ctx, Error, Result};
+use crate::engine::{Ctx, Error, Result, settings};
 use crate::view::filter::Filters;
 use crate::view::table::Formatter;
 use crate::view::{rows, units};
@@ -47,8 +47,9 @@ pub(super) async fn list<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i3
     let filters = Filters::parse(args.values("filter"));
     filters.allow(&["dangling", "driver", "label", "label!", "name"]).map_err(Error::Daemon)?;
     let dangling = filters.flag("dangling").map_err(Error::Daemon)?;
-    let formatter = Formatter::new(&rows::VOLUMES, args.value("format").unwrap_or(""), args.flag("quiet"))
-        .map_err(Error::Client)?;
+    let quiet = args.flag("quiet");
+    let format = settings::list_format(ctx, args.value("format"), quiet, "volumesFormat").await;
+    let formatter = Formatter::new(&rows::VOLUMES, &format, quiet).map_err(Error::Client)?;
     let mut shown = Vec::new();
     for volume in ctx.world().list::<VolumeRecord>()? {
         if !(filters.exact("driver", &volume.driver)

@@ -331,6 +331,11 @@ impl<'a> Run<'a> {
             return self.fail(place.at, place.whole, &format!("error calling call: {what}"));
         }
         match functions::call(name, &args, self.shape) {
+            // A row writes itself, with what HTML would take for markup escaped.
+            Ok(value) if name == "json" && !self.shape.heading && args.first().is_some_and(|row| self.is_row(row)) => {
+                let text = value.text().unwrap_or_default();
+                Ok(Val::own(text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")))
+            }
             Ok(value) => Ok(value),
             Err(what) if what.starts_with("wrong number of args") || what.starts_with("wrong type for value") => {
                 self.fail(place.at, place.name, &what)

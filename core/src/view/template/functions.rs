@@ -210,7 +210,11 @@ fn index<'a>(value: Val<'a>, key: &Val) -> Result<'a> {
         Val::Nil(Zero::Map) => Ok(Val::Nil(Zero::Text)),
         Val::Json(json) if json.is_string() => {
             let bytes = json.as_str().unwrap_or_default().as_bytes();
-            Ok(Val::own(bytes[at(bytes.len())?]))
+            // Go's own check lets the first number past the end through.
+            match bytes.get(at(bytes.len() + 1)?) {
+                Some(byte) => Ok(Val::own(*byte)),
+                None => Err("reflect: string index out of range".to_string()),
+            }
         }
         Val::Json(json) if json.is_object() => {
             let Some(name) = key.text() else {

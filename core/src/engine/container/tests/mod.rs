@@ -1,6 +1,7 @@
 //! The container commands on the smallest machine: what is printed, what the records say, and that nothing is
 //! left behind, whichever step fails.
 
+mod answers;
 mod machine;
 
 use crate::cli;
