@@ -173,7 +173,6 @@ impl Cgroups {
             g.period_used += time;
             if g.period_used >= quota {
                 g.throttled += 1;
-                // A quota of one processor and more never slows a machine that runs one thing at a time.
                 let periods = (g.period_used.as_micros() / quota.as_micros().max(1)) as u32;
                 let end = g.period_start + period * periods.max(1);
                 until = until.max((end > now).then_some(end));
@@ -255,15 +254,20 @@ impl Kernel {
     pub fn charge(&mut self, pid: Pid, cost: Cost) -> Option<Duration> {
         let time = Duration::from_micros(cost.cpu);
         self.slice += cost.cpu.max(1);
-        self.pass(time);
-        let now = self.now();
         let process = self.processes.get_mut(&pid).filter(|p| !p.is_zombie())?;
         process.user_time += time;
         process.computing = cost.cpu > 0;
-        let group = process.cgroup;
-        let until = self.cgroups.add_cpu(group, time, now);
-        let process = self.processes.get(&pid)?;
         let used = process.user_time + process.system_time;
+        // The calls since the last time count, too.
+        let new = used - std::mem::replace(&mut process.counted, used);
+        let group = process.cgroup;
+        let computing = self.processes.values().filter(|p| p.computing && !p.is_zombie()).count();
+        self.busy = u32::try_from(computing).unwrap_or(1).clamp(1, self.config.cpus.max(1));
+        self.pass(time);
+        let now = self.now();
+        let until = self.cgroups.add_cpu(group, new, now);
+        let process = self.processes.get_mut(&pid)?;
+        process.computing &= until.is_none();
         if let Some(limit) = process.limit(Limit::Cpu).soft
             && used >= Duration::from_secs(limit)
         {

@@ -46,6 +46,9 @@ impl SimOs {
             k.current = self.pid;
             k.slice += 1;
             k.pass(CALL);
+            if let Ok(process) = k.process_mut(self.pid) {
+                process.system_time += CALL;
+            }
             work(k, self.pid)
         })
     }

@@ -80,6 +80,8 @@ pub(crate) struct Process {
     pub auto_reap: bool,
     /// It gave way in the middle of computing, rather than to wait for something.
     pub computing: bool,
+    /// How much of its time its control group has been told of.
+    pub counted: Duration,
 }
 
 /// What a process holds at least.
@@ -126,6 +128,7 @@ impl Process {
             refused: self.refused.clone(),
             auto_reap: false,
             computing: false,
+            counted: Duration::ZERO,
         }
     }
 
@@ -206,6 +209,7 @@ impl Kernel {
             refused: None,
             auto_reap: true,
             computing: false,
+            counted: Duration::ZERO,
         };
         self.processes.insert(1, process);
         self.cgroups.enter(CgroupId(0));

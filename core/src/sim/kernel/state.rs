@@ -40,6 +40,8 @@ pub(crate) struct Kernel {
     pub resumed: Vec<TaskId>,
     /// Work that the running task has done in this turn.
     pub slice: u64,
+    /// Processors that compute at once.
+    pub busy: u32,
     /// Processes started since the machine was, for /proc/stat and /proc/loadavg.
     pub forks: u64,
     next_dev: u64,
@@ -74,6 +76,7 @@ impl Kernel {
             buried: Vec::new(),
             resumed: Vec::new(),
             slice: 0,
+            busy: 1,
             forks: 0,
             next_dev: 20,
             next_mount: 20,
@@ -92,9 +95,9 @@ impl Kernel {
         self.now().saturating_sub(self.config.epoch)
     }
 
-    /// Computing takes time.
+    /// Computing takes time: less, where several processors compute at once.
     pub fn pass(&self, time: Duration) {
-        self.clock.set(self.clock.get() + time);
+        self.clock.set(self.clock.get() + time / self.busy);
     }
 
     pub fn process(&self, pid: Pid) -> Result<&Process> {

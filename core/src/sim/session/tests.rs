@@ -101,6 +101,25 @@ docker run -d busybox sh -c 'sleep 1; httpd -f' && wget -qO- 172.17.0.5
 }
 
 #[test]
+fn several_processors_compute_at_once() {
+    let session = Session::new(Config::default());
+    let mut text = Vec::new();
+    let script = "docker run -d --name free busybox sh -c 'while :; do :; done' >/dev/null 2>&1
+docker run -d --name half --cpus 0.5 busybox sh -c 'while :; do :; done' >/dev/null
+docker stats --no-stream --format '{{.Name}} {{.CPUPerc}}'
+docker rm -f free half >/dev/null
+";
+    session.script(script, |bytes| text.extend_from_slice(bytes));
+    let text = String::from_utf8_lossy(&text);
+    let used = |name: &str| -> f64 {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).expect("a line for each");
+        line.trim().trim_end_matches('%').parse().expect("a percentage")
+    };
+    assert!((90.0..=101.0).contains(&used("free")), "{text}");
+    assert!((40.0..=51.0).contains(&used("half")), "{text}");
+}
+
+#[test]
 fn files_of_the_host() {
     let session = Session::new(Config::default());
     session.write_host_file("/root/site/index.html", b"hi").unwrap();
