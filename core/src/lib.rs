@@ -7,6 +7,7 @@
 // Everything is single-threaded: no future of this crate is ever sent to another thread.
 #![allow(async_fn_in_trait)]
 
+pub mod bake;
 pub mod build;
 pub mod cli;
 pub mod compose;

@@ -12,6 +12,7 @@ mod tree;
 
 pub use config::{Applying, apply, go_duration, joined, quoted, set_env};
 pub use git::{GitSource, git_source};
+pub use glob::matches as glob;
 pub use graph::{before, needed, sources};
 pub use history::dated;
 pub use ignore::Ignore;

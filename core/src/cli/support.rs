@@ -39,9 +39,6 @@ pub(super) fn refusal(command: &str) -> Option<&'static str> {
         ("trust", _) => Some("content trust is not supported: images are identified by their digests only"),
         ("compose", "bridge") => Some("compose bridge is not supported"),
         ("compose", "publish") => Some("publishing a compose application is not supported"),
-        ("buildx", "bake") => {
-            Some("bake files are not supported: `docker compose build` builds several images at once")
-        }
         ("buildx", "history" | "dial-stdio" | "create" | "rm" | "stop") => {
             Some("there is one builder here, the engine's own; other builders are not supported")
         }
@@ -63,6 +60,9 @@ fn gap(command: &str) -> Option<&'static str> {
         "volume create" => "`local` is the only driver",
         "context create" | "context update" => {
             "engines are reached over `ssh://` and, in the simulator, over `tcp://`; on Linux `tcp://` is refused when it is used"
+        }
+        "buildx bake" => {
+            "bake files are read here, not at addresses; targets are built one after another, each for one platform"
         }
         "compose build" => "`--print` is refused",
         _ => return None,

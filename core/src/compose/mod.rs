@@ -25,6 +25,7 @@ pub use finish::unique_names;
 pub use load::{Contents, LoadError, Request, load, project_name};
 pub use normal::duration;
 pub use order::{dependencies, order};
+pub use short::clean as clean_path;
 pub use template::Variable;
 pub use words::split as split_words;
 

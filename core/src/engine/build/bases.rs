@@ -64,6 +64,9 @@ impl<W: World> Build<'_, W> {
 
     /// What `--build-context name=value` gives: an image, or files as an image of one layer.
     pub async fn load_named(&self, name: &str, value: &str, platform: Option<&str>) -> Result<ImageRecord, Failure> {
+        if let Some(built) = self.options.inputs.get(value) {
+            return Ok(built.clone());
+        }
         if let Some(image) = value.strip_prefix("docker-image://") {
             return self.load_base(image, Some(name), platform).await;
         }

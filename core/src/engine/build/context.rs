@@ -120,6 +120,7 @@ async fn from_folder<W: World>(ctx: &Ctx<W>, options: &Options, folder: &str) ->
     }
     let name = options.file.as_deref().map_or("Dockerfile", |f| f.rsplit('/').next().unwrap_or(f)).to_string();
     let text = match options.file.as_deref() {
+        _ if options.inline.is_some() => options.inline.clone().unwrap_or_default(),
         Some("-") => String::from_utf8_lossy(&read_all_bytes(ctx).await?).into_owned(),
         Some(path) => read_dockerfile(ctx, path, &name).await?,
         None => read_dockerfile(ctx, &format!("{folder}/Dockerfile"), &name).await?,

@@ -1,6 +1,7 @@
 //! The end of a build: an image with its names, or files.
 
 use super::failure::Failure;
+use super::options::Options;
 use super::plan::Build;
 use super::stage::{COMMENT, Stage};
 use crate::build::dated;
@@ -45,20 +46,24 @@ pub async fn finish<W: World>(build: &Build<'_, W>, stage: Stage) -> Result<Dige
         client.write_file(path, image.id.to_string().as_bytes(), 0o644).await?;
     }
     if let Some(path) = &build.options.metadata_file {
-        let mut metadata =
-            serde_json::json!({ "containerimage.config.digest": image.id, "containerimage.digest": image.id });
-        if !build.options.tags.is_empty() {
-            let names: Vec<String> =
-                build.options.tags.iter().map(|t| t.clone().with_default_tag().to_string()).collect();
-            metadata["image.name"] = serde_json::json!(names.join(","));
-        }
-        let text = serde_json::to_string_pretty(&metadata).unwrap_or_default();
+        let text = serde_json::to_string_pretty(&metadata(build.options, &image.id)).unwrap_or_default();
         client.write_file(path, text.as_bytes(), 0o644).await?;
     }
     Ok(image.id)
 }
 
-fn image_of<W: World>(build: &Build<'_, W>, stage: &Stage) -> ImageRecord {
+/// What `--metadata-file` tells of an image.
+pub fn metadata(options: &Options, id: &Digest) -> serde_json::Value {
+    let mut metadata = serde_json::json!({ "containerimage.config.digest": id, "containerimage.digest": id });
+    if !options.tags.is_empty() {
+        let names: Vec<String> = options.tags.iter().map(|t| t.clone().with_default_tag().to_string()).collect();
+        metadata["image.name"] = serde_json::json!(names.join(","));
+    }
+    metadata
+}
+
+/// The image that the target's stage is.
+pub fn image_of<W: World>(build: &Build<'_, W>, stage: &Stage) -> ImageRecord {
     let mut config = stage.applying.config.clone();
     if !build.options.labels.is_empty() {
         let labels = build.options.labels.iter().map(|(k, v)| (k.clone(), v.clone()));

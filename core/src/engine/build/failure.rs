@@ -82,13 +82,18 @@ impl Failure {
 
     /// All that is told of it.
     pub fn text<W: World>(&self, board: &Board<'_, W>) -> String {
+        self.text_after(board, "failed to build: ")
+    }
+
+    /// The same, with what comes before the reason.
+    pub fn text_after<W: World>(&self, board: &Board<'_, W>, lead: &str) -> String {
         match self.kind {
             Kind::Plain => format!("ERROR: {}\n", self.message),
             Kind::Canceled => {
-                format!("{}ERROR: failed to build: failed to solve: {}\n", board.warning_summary(), self.message)
+                format!("{}ERROR: {lead}failed to solve: {}\n", board.warning_summary(), self.message)
             }
             Kind::Solve => format!(
-                "{}{}{}ERROR: failed to build: failed to solve: {}\n",
+                "{}{}{}ERROR: {lead}failed to solve: {}\n",
                 board.failure_block(),
                 board.warning_summary(),
                 self.excerpt,

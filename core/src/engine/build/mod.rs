@@ -4,6 +4,7 @@
 //! instructions. What an instruction depends on makes its key; a step whose key is in the cache is not done
 //! again. What a person sees of it is the part of `board`.
 
+mod bake;
 mod bases;
 mod board;
 mod cache;
@@ -40,6 +41,7 @@ use crate::world::World;
 pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Result<i32>> {
     Some(match call.command {
         "image build" | "buildx build" | "builder build" => build(ctx, call).await,
+        "buildx bake" => bake::bake(ctx, call).await,
         "builder du" | "buildx du" => cache::usage(ctx, call).await,
         "builder ls" | "buildx ls" => cache::list(ctx).await,
         "buildx use" => cache::choose(ctx, call).await,

@@ -6,6 +6,7 @@ use crate::container::Ulimit;
 use crate::container::spec::{parse_bytes, parse_ulimit};
 use crate::dockerfile::Vars;
 use crate::engine::{Ctx, Error, Result};
+use crate::image::ImageRecord;
 use crate::name::Reference;
 use crate::world::{FileFacts, Stream, World};
 use cutaway_userland::os::FileKind;
@@ -32,6 +33,10 @@ pub struct Options {
     pub context: String,
     /// `None` is `Dockerfile` in the context.
     pub file: Option<String>,
+    /// The Dockerfile itself, where a bake file has it.
+    pub inline: Option<String>,
+    /// What other targets of a bake file came to, by the context that stands for them.
+    pub inputs: BTreeMap<String, ImageRecord>,
     /// As typed, for progress, and as names.
     pub tags: Vec<Reference>,
     pub build_args: Vars,
@@ -119,6 +124,8 @@ impl Options {
         Ok(Options {
             context: args.word(0).to_string(),
             file: text("file"),
+            inline: None,
+            inputs: BTreeMap::new(),
             tags,
             build_args,
             contexts: contexts(args.values("build-context"))?,
@@ -245,7 +252,7 @@ fn secrets(values: &[String]) -> Result<BTreeMap<String, Secret>> {
 
 /// `--call outline,format=json`: what is asked, whether the answer is JSON, and whether its findings do not count for
 /// the exit status.
-fn call_of(value: Option<&str>) -> Result<(Option<Call>, bool, bool)> {
+pub fn call_of(value: Option<&str>) -> Result<(Option<Call>, bool, bool)> {
     let (mut name, mut json, mut ignore) = (None, false, false);
     let value = value.unwrap_or("build");
     for field in value.split(',') {

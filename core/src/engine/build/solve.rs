@@ -10,6 +10,7 @@ use super::plan::{Build, keep_source, predefined};
 use crate::dockerfile::Dockerfile;
 use crate::engine::Ctx;
 use crate::engine::race::together;
+use crate::image::ImageRecord;
 use crate::name::Digest;
 use crate::world::World;
 use cutaway_userland::os::Signal;
@@ -19,6 +20,18 @@ use std::task::Poll;
 
 /// Builds the target; the image's id.
 pub async fn solve<W: World>(ctx: &Ctx<W>, options: &Options, board: &Board<'_, W>) -> Result<Digest, Failure> {
+    solve_whole(ctx, options, board).await.map(|solved| solved.id)
+}
+
+/// What came of a build.
+pub struct Solved {
+    pub id: Digest,
+    /// The target's image, which is not in the store where the build is for something else.
+    pub image: ImageRecord,
+}
+
+/// Builds the target; all that came of it.
+pub async fn solve_whole<W: World>(ctx: &Ctx<W>, options: &Options, board: &Board<'_, W>) -> Result<Solved, Failure> {
     let (context, source) = match context::load(ctx, options, board).await {
         Ok(loaded) => loaded,
         Err(failure) if failure.is_solving() && board.is_empty() => {
@@ -43,7 +56,9 @@ pub async fn solve<W: World>(ctx: &Ctx<W>, options: &Options, board: &Board<'_, 
     build.take_context(&context).await?;
     build.run().await?;
     let stage = build.shared.wait(build.target).await?;
-    export::finish(&build, stage).await
+    let image = export::image_of(&build, &stage);
+    let id = export::finish(&build, stage).await?;
+    Ok(Solved { id, image })
 }
 
 /// Tells of the Dockerfile where the client has sent it; the vertex is not done yet.

@@ -12,7 +12,8 @@ use crate::name::Digest;
 use crate::world::{Stream, World};
 use cutaway_userland::sorted::Arrange;
 use plain::Mux;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,40 +68,66 @@ impl Row {
 pub struct Board<'a, W> {
     ctx: &'a Ctx<W>,
     mode: ProgressMode,
+    /// What has been told. Builds that go on beside each other tell it on one board.
+    told: Rc<Told>,
+    /// The target that this one tells of, where there are several.
+    target: Option<String>,
+}
+
+#[derive(Default)]
+struct Told {
     rows: RefCell<Vec<Row>>,
+    /// All that is questionable.
     warnings: RefCell<Vec<Warning>>,
     plain: RefCell<Mux>,
     /// How many lines of the terminal the last drawing took.
-    drawn: RefCell<usize>,
+    drawn: Cell<usize>,
     started: Duration,
 }
 
 impl<'a, W: World> Board<'a, W> {
     pub fn new(ctx: &'a Ctx<W>, mode: ProgressMode) -> Board<'a, W> {
-        let started = ctx.world().now();
-        let (rows, plain) = (RefCell::default(), RefCell::default());
-        Board { ctx, mode, rows, warnings: RefCell::default(), plain, drawn: RefCell::new(0), started }
+        let told = Told { started: ctx.world().now(), ..Told::default() };
+        Board { ctx, mode, told: Rc::new(told), target: None }
     }
 
     /// One for something else than a build: it has no line that says what builds.
     pub fn untitled(ctx: &'a Ctx<W>, mode: ProgressMode) -> Board<'a, W> {
         let board = Board::new(ctx, mode);
-        board.plain.borrow_mut().untitled = true;
+        board.told.plain.borrow_mut().untitled = true;
         board
+    }
+
+    /// The same board, for one of several targets: what it begins is named after it.
+    pub fn of_target(&self, name: &str) -> Board<'a, W> {
+        Board { ctx: self.ctx, mode: self.mode, told: self.told.clone(), target: Some(name.to_string()) }
+    }
+
+    /// The same board.
+    pub fn of_one(&self) -> Board<'a, W> {
+        Board { ctx: self.ctx, mode: self.mode, told: self.told.clone(), target: None }
+    }
+
+    fn named(&self, name: &str) -> String {
+        match (&self.target, name.strip_prefix('[')) {
+            (None, _) => name.to_string(),
+            (Some(target), Some(rest)) => format!("[{target} {rest}"),
+            (Some(target), None) => format!("[{target}] {name}"),
+        }
     }
 
     /// Whether nothing has been told yet.
     pub fn is_empty(&self) -> bool {
-        self.rows.borrow().is_empty()
+        self.told.rows.borrow().is_empty()
     }
 
     /// Something begins.
     pub async fn begin(&self, name: &str) -> Vertex {
         let now = self.ctx.world().now();
         let vertex = {
-            let mut rows = self.rows.borrow_mut();
+            let mut rows = self.told.rows.borrow_mut();
             rows.push(Row {
-                name: name.to_string(),
+                name: self.named(name),
                 state: State::Running,
                 started: now,
                 ended: now,
@@ -118,7 +145,7 @@ impl<'a, W: World> Board<'a, W> {
     /// A line about it that says something is done, as `transferring context: 2B`.
     pub async fn note(&self, vertex: Vertex, text: &str) {
         let note = Note { text: text.to_string(), at: self.ctx.world().now() };
-        self.rows.borrow_mut()[vertex.0].notes.push(note);
+        self.told.rows.borrow_mut()[vertex.0].notes.push(note);
         // On a terminal it is drawn with what comes next.
         if self.mode != ProgressMode::Tty {
             self.changed(vertex, Some(format!("{text} done")), rawjson::status).await;
@@ -128,10 +155,10 @@ impl<'a, W: World> Board<'a, W> {
     /// What is questionable about the Dockerfile: told at the vertex that loads it, where there is one, and once more
     /// at the end.
     pub async fn warning(&self, vertex: Option<Vertex>, warning: &Warning) {
-        self.warnings.borrow_mut().push(warning.clone());
+        self.told.warnings.borrow_mut().push(warning.clone());
         let Some(vertex) = vertex else { return };
         let text = warning.short();
-        self.rows.borrow_mut()[vertex.0].warnings.push(text.clone());
+        self.told.rows.borrow_mut()[vertex.0].warnings.push(text.clone());
         if self.mode != ProgressMode::Tty {
             self.changed(vertex, Some(format!("WARN: {text}")), |row| rawjson::warning(row, warning)).await;
         }
@@ -140,7 +167,7 @@ impl<'a, W: World> Board<'a, W> {
     /// What its program printed: kept by lines, shown when they are whole.
     pub async fn log(&self, vertex: Vertex, bytes: &[u8]) {
         let lines = {
-            let mut rows = self.rows.borrow_mut();
+            let mut rows = self.told.rows.borrow_mut();
             let row = &mut rows[vertex.0];
             row.partial.extend(bytes);
             let mut lines = Vec::new();
@@ -158,7 +185,7 @@ impl<'a, W: World> Board<'a, W> {
     async fn log_line(&self, vertex: Vertex, line: String, whole: bool) {
         let now = self.ctx.world().now();
         let shown = {
-            let mut rows = self.rows.borrow_mut();
+            let mut rows = self.told.rows.borrow_mut();
             let row = &mut rows[vertex.0];
             let shown = format!("{:.3} {line}", now.saturating_sub(row.started).as_secs_f64());
             row.log.push(shown.clone());
@@ -186,12 +213,12 @@ impl<'a, W: World> Board<'a, W> {
 
     async fn end(&self, vertex: Vertex, state: State) {
         // A last line that had no newline.
-        let rest = std::mem::take(&mut self.rows.borrow_mut()[vertex.0].partial);
+        let rest = std::mem::take(&mut self.told.rows.borrow_mut()[vertex.0].partial);
         if !rest.is_empty() {
             self.log_line(vertex, String::from_utf8_lossy(&rest).into_owned(), false).await;
         }
         {
-            let row = &mut self.rows.borrow_mut()[vertex.0];
+            let row = &mut self.told.rows.borrow_mut()[vertex.0];
             row.state = state;
             row.ended = self.ctx.world().now();
         }
@@ -202,11 +229,11 @@ impl<'a, W: World> Board<'a, W> {
     async fn changed(&self, vertex: Vertex, line: Option<String>, json: impl FnOnce(&Row) -> serde_json::Value) {
         let text = match self.mode {
             ProgressMode::Plain => {
-                let (rows, mut plain) = (self.rows.borrow(), self.plain.borrow_mut());
+                let (rows, mut plain) = (self.told.rows.borrow(), self.told.plain.borrow_mut());
                 plain.note(vertex.0, line, self.ctx.world().now());
                 plain.update(&rows, self.ctx.world().now())
             }
-            ProgressMode::RawJson => format!("{}\n", json(&self.rows.borrow()[vertex.0])),
+            ProgressMode::RawJson => format!("{}\n", json(&self.told.rows.borrow()[vertex.0])),
             ProgressMode::Tty => self.drawing(false),
             ProgressMode::Quiet => return,
         };
@@ -218,7 +245,7 @@ impl<'a, W: World> Board<'a, W> {
         if matches!(self.mode, ProgressMode::Quiet | ProgressMode::RawJson) {
             return String::new();
         }
-        let rows = self.rows.borrow();
+        let rows = self.told.rows.borrow();
         let failed = rows.iter().filter(|row| matches!(row.state, State::Failed(_)));
         let block = |row: &Row| {
             let last = &row.log[row.log.len().saturating_sub(10)..];
@@ -233,7 +260,7 @@ impl<'a, W: World> Board<'a, W> {
         match self.mode {
             ProgressMode::Quiet | ProgressMode::RawJson => String::new(),
             ProgressMode::Plain | ProgressMode::Tty => {
-                let mut warnings = self.warnings.borrow().clone();
+                let mut warnings = self.told.warnings.borrow().clone();
                 warnings.arrange_by_key(|w| w.line);
                 lint::summary(&warnings)
             }
@@ -242,7 +269,7 @@ impl<'a, W: World> Board<'a, W> {
 
     /// What the last program printed, without times.
     pub fn take_log(&self) -> String {
-        let mut rows = self.rows.borrow_mut();
+        let mut rows = self.told.rows.borrow_mut();
         let log = rows.last_mut().map_or_else(Vec::new, |row| std::mem::take(&mut row.log));
         log.iter().map(|line| format!("{}\n", after_time(line))).collect()
     }
@@ -260,9 +287,10 @@ impl<'a, W: World> Board<'a, W> {
         let width = size.as_ref().map_or(80, |s| usize::from(s.columns).max(20));
         let height = size.as_ref().map_or(24, |s| usize::from(s.rows).max(5));
         let now = self.ctx.world().now();
-        let lines = tty::lines(&self.rows.borrow(), now, now.saturating_sub(self.started), (width, height), last);
-        let lines = if self.plain.borrow().untitled { tty::untitled(lines) } else { lines };
-        let before = self.drawn.replace(lines.len());
+        let elapsed = now.saturating_sub(self.told.started);
+        let lines = tty::lines(&self.told.rows.borrow(), now, elapsed, (width, height), last);
+        let lines = if self.told.plain.borrow().untitled { tty::untitled(lines) } else { lines };
+        let before = self.told.drawn.replace(lines.len());
         tty::over(before, &lines)
     }
 
