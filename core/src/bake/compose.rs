@@ -33,6 +33,7 @@ pub fn read(files: &[Rc<Source>], outside: &Outside) -> Result<Config, LoadError
         profiles: vec!["*".into()],
         named: Vec::new(),
         env_files: Vec::new(),
+        dotenv: vec![crate::build::joined(&outside.directory, ".env")],
         env: outside.env,
         contents: &contents,
         interpolate: true,
