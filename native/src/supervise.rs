@@ -8,7 +8,7 @@
 use crate::sys;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, pipe2};
@@ -60,6 +60,9 @@ pub fn split() -> nix::Result<Waiting> {
         }
         ForkResult::Parent { child } => {
             drop(theirs);
+            // A shell has what it starts in the background ignore SIGINT; the engine may want it all the same.
+            // SAFETY: no handler is installed, and the signal is blocked.
+            let _ = unsafe { nix::sys::signal::signal(Signal::SIGINT, SigHandler::SigDfl) };
             std::process::exit(wait(File::from(ours), &mask, child))
         }
     }
