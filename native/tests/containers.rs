@@ -417,7 +417,9 @@ fn two_containers_talk_over_a_bridge() {
         m.act(AttachToBridge { network: "net".into(), link: host.clone(), bridge: bridge.clone(), isolated: false })
             .await
             .unwrap();
-        m.act(MoveLink { container: m.id.clone(), link: peer, name: "eth0".into() }).await.unwrap();
+        m.act(MoveLink { container: m.id.clone(), link: peer, name: "eth0".into(), settings: Vec::new() })
+            .await
+            .unwrap();
         let address = AddAddress {
             container: m.id.clone(),
             name: "eth0".into(),
@@ -452,6 +454,6 @@ fn two_containers_talk_over_a_bridge() {
         assert_eq!(answer, "hello\n");
         m.release().await;
         m.act(RemoveLink { link: host, container: m.id.clone(), name: "eth0".into() }).await.unwrap();
-        m.act(RemoveBridge { network: "net".into(), bridge }).await.unwrap();
+        m.act(RemoveBridge { network: "net".into(), bridge, parent: false }).await.unwrap();
     });
 }

@@ -145,3 +145,52 @@ fn the_wire_of_the_host_is_shared() {
         assert_eq!(told, wanted);
     }
 }
+
+#[test]
+fn callers_of_a_port_are_led_anew() {
+    if cutaway_tests::program("python3").is_none() {
+        return skip("callers of a UDP port", "python3 is not installed");
+    }
+    let text = r#"
+        docker network create --subnet 10.7.0.0/24 net > /dev/null
+        hear() { docker run -d --name $1 --network net --ip $2 -p 9000:90/udp cutaway/base sleep 100 > /dev/null
+        nsenter -t $(docker inspect -f '{{.State.Pid}}' $1) -n python3 -c "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('0.0.0.0', 90)); s.settimeout(3)
+print(s.recv(99).decode(), end='', flush=True)" & sleep 0.5; }
+        send() { ip netns exec out python3 -c "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('10.9.0.2', 7777))
+s.sendto(b'$1\n', ('10.9.0.1', 9000))"; wait; }
+        hear one 10.7.0.10; send first; docker rm -f one > /dev/null
+        hear two 10.7.0.20; send second
+        docker run -d --name s1 --network net -p 9999:99/sctp cutaway/base sleep 100 > /dev/null; docker port s1
+        nft list table inet cutaway | grep -c 'sctp dport 9999 dnat ip to 10.7.0.2:99'
+        docker rm -f s1 > /dev/null; nft list table inet cutaway | grep -c sctp"#;
+    if let Some(told) = script("net-udp", text) {
+        assert_eq!(told, "first\nsecond\n99/sctp -> 0.0.0.0:9999\n99/sctp -> [::]:9999\n2\n0\n");
+    }
+}
+
+#[test]
+fn interfaces_as_they_are_asked_for() {
+    let text = r#"
+        docker network create --internal -o com.docker.network.bridge.gateway_mode_ipv4=isolated \
+            -o com.docker.network.bridge.name=br-own --subnet 10.6.0.0/24 apart > /dev/null
+        O=com.docker.network.endpoint
+        docker run --rm --network name=apart,driver-opt=$O.ifname=wan7,link-local-ip=169.254.3.4 cutaway/base sh -c \
+            'ip -o -4 addr show wan7 | grep -oE "inet [0-9./]+"'
+        docker run --rm --network "name=apart,\"driver-opt=$O.sysctls=net.ipv4.conf.IFNAME.log_martians=1,net.ipv4.conf.IFNAME.forwarding=0\"" \
+            cutaway/base sh -c 'cat /proc/sys/net/ipv4/conf/eth0/log_martians /proc/sys/net/ipv4/conf/eth0/forwarding'
+        ip -o -4 addr show br-own | wc -l
+        mkdir /run/netns/x; echo kept > /run/netns/x/f
+        docker volume create -o type=none -o device=/run/netns/x -o o=bind bound > /dev/null
+        docker volume create -o type=tmpfs -o device=tmpfs -o o=size=1m,mode=711 memory > /dev/null
+        docker run --rm -v bound:/d -v memory:/m cutaway/base sh -c 'cat /d/f; stat -c %a /m; df /m | tail -1 | grep -c 1024'
+        docker volume rm bound memory; cat /run/netns/x/f"#;
+    if let Some(told) = script("net-asked", text) {
+        assert_eq!(told, "inet 10.6.0.1/24\ninet 169.254.3.4/16\n1\n0\n0\nkept\n711\n1\nbound\nmemory\nkept\n");
+    }
+}

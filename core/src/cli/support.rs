@@ -33,7 +33,6 @@ pub(super) fn refusal(command: &str) -> Option<&'static str> {
         ("config" | "node" | "secret" | "service" | "stack" | "swarm", _) => {
             Some("swarm mode is not supported: this engine runs containers on one machine")
         }
-        ("volume", "update") => Some("cluster volumes are not supported: they belong to swarm mode"),
         ("plugin", _) => Some("engine plugins are not supported: volumes and networks are built in"),
         ("checkpoint", _) => Some("checkpoints are not supported: a process can't be frozen to disk here"),
         ("trust", _) => Some("content trust is not supported: images are identified by their digests only"),
@@ -57,7 +56,8 @@ fn gap(command: &str) -> Option<&'static str> {
         "network create" => {
             "drivers `bridge`, `macvlan` and `ipvlan`; clusters (`overlay`, `--ingress`, `--scope swarm`) are refused as without a swarm"
         }
-        "volume create" => "`local` is the only driver",
+        "volume create" => "`local` is the only driver; of `type=tmpfs` each container has its own",
+        "volume update" => "there are no volumes of clusters, which alone can be updated",
         "context create" | "context update" => {
             "engines are reached over `ssh://` and, in the simulator, over `tcp://`; on Linux `tcp://` is refused when it is used"
         }

@@ -327,6 +327,9 @@ pub struct Endpoint {
     #[serde(default)]
     pub fixed_address6: Option<Ipv6Addr>,
     pub fixed_mac: Option<[u8; 6]>,
+    /// `--link-local-ip`: further addresses, which reach only this wire.
+    #[serde(default)]
+    pub link_local: Vec<IpAddr>,
     pub aliases: Vec<String>,
     pub links: Vec<String>,
     pub driver_opts: BTreeMap<String, String>,
@@ -399,6 +402,9 @@ pub struct MountPoint {
     pub anonymous: bool,
     /// Fill an empty volume from the image.
     pub copy: bool,
+    /// What is mounted in place of a volume's folder.
+    #[serde(default)]
+    pub device: Option<crate::volume::VolumeDevice>,
     /// Of a tmpfs.
     pub options: String,
 }

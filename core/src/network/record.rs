@@ -158,18 +158,25 @@ impl NetworkRecord {
     }
 
     /// A driver option that is on or off; it was checked when the network was made.
-    fn switch(&self, option: &str) -> bool {
-        self.options.get(option).and_then(|v| crate::container::spec::parse_bool(v)).unwrap_or(true)
+    fn switch(&self, option: &str, unsaid: bool) -> bool {
+        self.options.get(option).and_then(|v| crate::container::spec::parse_bool(v)).unwrap_or(unsaid)
+    }
+
+    /// The addresses of the bridge, with the lengths of their prefixes.
+    pub fn bridge_addresses(&self) -> Vec<(IpAddr, u8)> {
+        let inhibited = self.switch("com.docker.network.bridge.inhibit_ipv4", false);
+        let pools = self.pools.iter().filter(|p| p.subnet.is_ipv6() || !inhibited);
+        pools.filter_map(|p| Some((p.gateway?, p.subnet.prefix))).collect()
     }
 
     /// Whether its containers may talk to each other.
     pub fn connects_containers(&self) -> bool {
-        self.switch("com.docker.network.bridge.enable_icc")
+        self.switch("com.docker.network.bridge.enable_icc", true)
     }
 
     /// Whether what leaves it takes the host's address.
     pub fn masquerades(&self) -> bool {
-        self.switch("com.docker.network.bridge.enable_ip_masquerade")
+        self.switch("com.docker.network.bridge.enable_ip_masquerade", true)
     }
 
     /// The host's address that ports are published on where none is asked for.

@@ -256,6 +256,7 @@ pub fn parse_bind(text: &str) -> Result<MountPoint, SpecError> {
         subpath: String::new(),
         anonymous: source.is_empty(),
         copy: kind == MountKind::Volume && !words.contains(&"nocopy"),
+        device: None,
         options: String::new(),
     })
 }
@@ -305,6 +306,7 @@ impl MountSpec {
             subpath: self.subpath.clone(),
             anonymous: kind == MountKind::Volume && self.source.is_empty(),
             copy: kind == MountKind::Volume && !self.no_copy,
+            device: None,
             options: if kind == MountKind::Tmpfs { options.join(",") } else { String::new() },
         })
     }

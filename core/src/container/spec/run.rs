@@ -399,6 +399,11 @@ fn networks(args: &Args) -> Result<Vec<NetworkRequest>, SpecError> {
     if all.is_empty() {
         all.push(NetworkRequest { name: "bridge".into(), ..NetworkRequest::default() });
     }
+    let own = |n: &&NetworkRequest| NetworkMode::parse(&n.name).is_user_defined();
+    if all.iter().any(|n| own(&n)) && all.iter().any(|n| !own(&n)) {
+        let why = "cannot attach both user-defined and non-user-defined network-modes";
+        return Err(SpecError::client(format!("conflicting options: {why}")));
+    }
     let first = &mut all[0];
     let (aliases, ip, ip6) = (args.values("network-alias"), args.value("ip"), args.value("ip6"));
     if !aliases.is_empty() && !first.aliases.is_empty() {

@@ -1,5 +1,6 @@
 //! `docker create`: a container that does not run yet. Its writable layer and volumes are made here.
 
+use super::endpoints::check_place;
 use super::{check, link, mounts, note};
 use crate::cli::Args;
 use crate::container::spec::{
@@ -8,6 +9,7 @@ use crate::container::spec::{
 };
 use crate::container::{ContainerConfig, ContainerRecord, Endpoint, HostConfig, NameRecord, State, defaults, names};
 use crate::engine::image::{self, PullPolicy};
+use crate::engine::network::lookup;
 use crate::engine::{Ctx, Error, Result};
 use crate::image::ImageRecord;
 use crate::name::{Reference, is_full_id};
@@ -15,6 +17,7 @@ use crate::world::acts::{PrepareSnapshot, RemoveSnapshot, SnapshotKey};
 use crate::world::{Client, World};
 use cutaway_userland::os::FileKind;
 use cutaway_userland::sorted::Map as BTreeMap;
+use std::net::IpAddr;
 
 /// `docker create`.
 pub(super) async fn command<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32> {
@@ -215,7 +218,7 @@ fn draft<W: World>(ctx: &Ctx<W>, spec: &ContainerSpec, image: &ImageRecord) -> R
         host: with_defaults(ctx, &spec.host)?,
         state: State::default(),
         snapshot: SnapshotKey(id.clone()),
-        endpoints: endpoints(spec, &mode)?,
+        endpoints: endpoints(ctx, spec, &mode)?,
         sandbox: None,
         ports: Vec::new(),
         mounts: Vec::new(),
@@ -255,7 +258,7 @@ fn with_defaults<W: World>(ctx: &Ctx<W>, asked: &HostConfig) -> Result<HostConfi
 }
 
 /// The container's places in its networks, still without addresses. Names are looked up when it starts.
-fn endpoints(spec: &ContainerSpec, mode: &NetworkMode) -> Result<BTreeMap<String, Endpoint>> {
+fn endpoints<W: World>(ctx: &Ctx<W>, spec: &ContainerSpec, mode: &NetworkMode) -> Result<BTreeMap<String, Endpoint>> {
     let mut all = BTreeMap::new();
     if matches!(mode, NetworkMode::Container(_)) {
         return Ok(all);
@@ -272,7 +275,14 @@ fn endpoints(spec: &ContainerSpec, mode: &NetworkMode) -> Result<BTreeMap<String
                 "conflicting options: cannot attach both user-defined and non-user-defined network-modes: {name}"
             )));
         }
-        all.insert(name.to_string(), endpoint(request, name)?);
+        let place = endpoint(request, name)?;
+        // A network may still come before the container starts.
+        if let Ok(Some(network)) = lookup(ctx, name) {
+            check_place(&network, &place).map_err(|why| {
+                Error::Daemon(format!("invalid config for network {name}: invalid endpoint settings:\n{why}"))
+            })?;
+        }
+        all.insert(name.to_string(), place);
     }
     Ok(all)
 }
@@ -295,9 +305,24 @@ pub(super) fn endpoint(request: &NetworkRequest, network: &str) -> Result<Endpoi
     if (fixed_address.is_some() || fixed_address6.is_some()) && !NetworkMode::parse(network).is_user_defined() {
         return Err(wrong("user specified IP address is supported on user defined networks only".into()));
     }
+    if !request.aliases.is_empty() && !NetworkMode::parse(network).is_user_defined() {
+        let why = "network-scoped alias is supported only for containers in user defined networks";
+        return Err(wrong(why.into()));
+    }
+    let mut link_local = Vec::new();
+    for text in request.link_local_ips.iter().filter(|text| !text.is_empty()) {
+        let address: Option<IpAddr> = text.parse().ok().filter(|a: &IpAddr| !a.is_unspecified());
+        link_local.push(address.ok_or_else(|| wrong(format!("invalid link-local IP address: {text}")))?);
+    }
+    if let Some(text) = request.driver_opts.get(SYSCTLS)
+        && let Err(why) = interface_sysctls(text, "")
+    {
+        return Err(wrong(why));
+    }
     Ok(Endpoint {
         fixed_address,
         fixed_address6,
+        link_local,
         fixed_mac: parse_mac(&request.mac),
         aliases: request.aliases.clone(),
         links: request.links.iter().map(|l| if l.contains(':') { l.clone() } else { format!("{l}:{l}") }).collect(),
@@ -305,6 +330,26 @@ pub(super) fn endpoint(request: &NetworkRequest, network: &str) -> Result<Endpoi
         gw_priority: request.gw_priority,
         ..Endpoint::default()
     })
+}
+
+/// The option of an endpoint that sets the kernel's settings for its interface.
+pub(super) const SYSCTLS: &str = "com.docker.network.endpoint.sysctls";
+
+/// Settings and values for an interface of this name, from `net.ipv4.conf.IFNAME.log_martians=1,…`. Source: moby,
+/// daemon/container_operations.go, validateEndpointSettings.
+pub(super) fn interface_sysctls(text: &str, interface: &str) -> std::result::Result<Vec<(String, String)>, String> {
+    let read = |sysctl: &str| {
+        let parts: Vec<&str> = sysctl.splitn(5, '.').collect();
+        let [net, family @ ("ipv4" | "ipv6" | "mpls"), group, "IFNAME" | "ifname", rest] = parts[..] else {
+            return Err(format!(
+                "unrecognised network interface sysctl '{sysctl}'; represent 'net.X.Y.ethN.Z=V' as \
+                 'net.X.Y.IFNAME.Z=V', 'X' must be 'ipv4', 'ipv6' or 'mpls'"
+            ));
+        };
+        let (name, value) = rest.split_once('=').unwrap_or((rest, ""));
+        Ok((format!("{net}/{family}/{group}/{interface}/{name}"), value.to_string()))
+    };
+    text.split(',').map(read).collect()
 }
 
 /// Gives the container its name, or a random one that is free.

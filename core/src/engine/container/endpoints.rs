@@ -1,7 +1,7 @@
 //! A container's places in networks: an address, a virtual cable, published ports. Also what
 //! `docker network connect` and `disconnect` do to a container.
 
-use super::create::endpoint;
+use super::create::{SYSCTLS, endpoint, interface_sysctls};
 use super::{change, files, find_by_id};
 use crate::container::spec::{NetworkMode, NetworkRequest, parse_port};
 use crate::container::{ContainerRecord, Endpoint, PortBinding};
@@ -9,7 +9,7 @@ use crate::engine::network::{allocate_addresses, ensure_bridge, find, release_ad
 use crate::engine::system::publish;
 use crate::engine::{Ctx, Error, Result};
 use crate::name::Digest;
-use crate::network::{NetworkDriver, NetworkRecord, Pool, Rate};
+use crate::network::{NetworkDriver, NetworkRecord, Pool, Rate, Refusal};
 use crate::world::acts::*;
 use crate::world::{Fault, World};
 use cutaway_userland::Errno;
@@ -55,7 +55,10 @@ fn prepare<W: World>(ctx: &Ctx<W>, record: &mut ContainerRecord, network: &Netwo
         mac[0] = mac[0] & 0xfc | 0x02;
         endpoint.mac = Some(endpoint.fixed_mac.unwrap_or(mac));
     }
-    endpoint.interface = (0..).map(|n| format!("eth{n}")).find(|n| !used.contains(n)).unwrap_or_default();
+    let given = endpoint.driver_opts.get("com.docker.network.endpoint.ifname").filter(|name| !name.is_empty());
+    let prefix = network.options.get("com.docker.network.container_iface_prefix").map_or("eth", String::as_str);
+    let free = || (0..).map(|n| format!("{prefix}{n}")).find(|n| !used.contains(n)).unwrap_or_default();
+    endpoint.interface = given.cloned().unwrap_or_else(free);
 }
 
 fn lease<W: World>(ctx: &Ctx<W>, record: &mut ContainerRecord, network: &NetworkRecord) -> Result<()> {
@@ -66,9 +69,20 @@ fn lease<W: World>(ctx: &Ctx<W>, record: &mut ContainerRecord, network: &Network
     if !network.connects() {
         return Ok(());
     }
+    let near = |a: &IpAddr| match a {
+        IpAddr::V4(a) => a.is_link_local(),
+        IpAddr::V6(a) => a.is_unicast_link_local(),
+    };
+    if let Some(far) = endpoint.link_local.iter().find(|a| !near(a)) {
+        return Err(Error::Daemon(format!("invalid link local IP address: {far}")));
+    }
     let wanted = (endpoint.fixed_address, endpoint.fixed_address6);
     (endpoint.address, endpoint.address6) = allocate_addresses(ctx, &network.id, &record.id, wanted)?;
-    let gateway = |pool: &Pool| pool.gateway.filter(|_| !network.shares_wire() || network.leads_out());
+    let gateway = |pool: &Pool| {
+        let key = if pool.subnet.is_ipv6() { "DefaultGatewayIPv6" } else { "DefaultGatewayIPv4" };
+        let given = pool.aux_addresses.get(key).copied().filter(|_| !network.shares_wire());
+        given.or(pool.gateway).filter(|_| !network.shares_wire() || network.leads_out())
+    };
     if let Some(pool) = endpoint.address.and_then(|a| network.pool_of(a.into())) {
         endpoint.prefix = pool.subnet.prefix;
         endpoint.gateway = gateway(pool).and_then(v4);
@@ -146,12 +160,15 @@ pub(super) async fn plug<W: World>(ctx: &Ctx<W>, record: &mut ContainerRecord, n
         .await?;
     }
     let name = endpoint.interface.clone();
+    let settings = endpoint.driver_opts.get(SYSCTLS).map(|text| interface_sysctls(text, &name));
+    let settings = settings.transpose().map_err(Error::Daemon)?.unwrap_or_default();
     ctx.act(
         "The other end becomes the container's own network interface",
-        MoveLink { container: id.clone(), link: inner, name: name.clone() },
+        MoveLink { container: id.clone(), link: inner, name: name.clone(), settings },
     )
     .await?;
-    for (address, prefix) in addresses {
+    let near = endpoint.link_local.iter().map(|a| (*a, if a.is_ipv4() { 16 } else { 64 }));
+    for (address, prefix) in addresses.into_iter().chain(near) {
         ctx.act(
             "Nobody can send anything to an interface that has no address",
             AddAddress { container: id.clone(), name: name.clone(), address, prefix, mac },
@@ -267,6 +284,7 @@ fn at_rest(endpoint: &Endpoint) -> Endpoint {
         fixed_address: endpoint.fixed_address,
         fixed_address6: endpoint.fixed_address6,
         fixed_mac: endpoint.fixed_mac,
+        link_local: endpoint.link_local.clone(),
         aliases: endpoint.aliases.clone(),
         links: endpoint.links.clone(),
         driver_opts: endpoint.driver_opts.clone(),
@@ -418,26 +436,38 @@ pub async fn connect<W: World>(
     request: &NetworkRequest,
 ) -> Result<()> {
     let mode = NetworkMode::parse(&record.host.network_mode);
-    if network.driver == NetworkDriver::Host || mode == NetworkMode::Host {
+    const SHARED: &str =
+        "container sharing network namespace with another container or host cannot be connected to any other network";
+    if matches!(mode, NetworkMode::Container(_)) {
+        return Err(Error::Daemon(SHARED.into()));
+    }
+    let request = NetworkRequest { name: network.name.clone(), ..request.clone() };
+    let mut place = endpoint(&request, &network.name).map_err(unnamed)?;
+    check_place(network, &place).map_err(|why| Error::Daemon(format!("invalid endpoint settings:\n{why}")))?;
+    if network.driver == NetworkDriver::Host && mode != NetworkMode::Host {
         return Err(Error::Daemon(
             "container cannot be disconnected from host network or connected to host network".into(),
         ));
     }
-    if network.driver == NetworkDriver::Null || mode == NetworkMode::None || matches!(mode, NetworkMode::Container(_)) {
-        let text = "container cannot be connected to multiple networks with one of the networks in private (none) mode";
-        if network.driver == NetworkDriver::Null || mode == NetworkMode::None {
-            return Err(Error::Daemon(text.into()));
-        }
-        return Err(Error::Daemon("container sharing network namespace with another container or host cannot be connected to any other network".into()));
-    }
     if record.endpoints.contains_key(&network.name) {
+        // What is asked for twice of a container that does not run is there already.
+        if !record.is_running() {
+            return Ok(());
+        }
         return Err(Error::Daemon(format!(
             "endpoint with name {} already exists in network {}",
             record.name, network.name
         )));
     }
+    if mode == NetworkMode::Host && !record.endpoints.is_empty() {
+        return Err(Error::Daemon(SHARED.into()));
+    }
+    let alone = |name: &str| matches!(NetworkMode::parse(name), NetworkMode::None);
+    if !record.endpoints.is_empty() && (alone(&network.name) || record.endpoints.keys().any(|name| alone(name))) {
+        let why = "container cannot be connected to multiple networks with one of the networks in private (none) mode";
+        return Err(Error::Daemon(why.into()));
+    }
     let mut record = find_by_id(ctx, &record.id)?;
-    let mut place = endpoint(request, &network.name)?;
     place.network_id = network.id.clone();
     let before = gateways(&record, &networks_of(ctx, &record)?);
     record.endpoints.insert(network.name.clone(), place);
@@ -476,13 +506,17 @@ pub async fn connect<W: World>(
 /// # Errors
 /// In Docker's words.
 pub async fn disconnect<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, network: &NetworkRecord) -> Result<()> {
-    if network.driver == NetworkDriver::Host {
+    if record.is_running() && network.driver == NetworkDriver::Host && record.host.network_mode == "host" {
         return Err(Error::Daemon(
             "container cannot be disconnected from host network or connected to host network".into(),
         ));
     }
     if !record.endpoints.contains_key(&network.name) {
-        return Err(Error::Daemon(format!("container {} is not connected to network {}", record.id, network.name)));
+        let the = if record.is_running() { "" } else { "the " };
+        return Err(Error::Daemon(format!(
+            "container {} is not connected to {the}network {}",
+            record.id, network.name
+        )));
     }
     let before = gateways(record, &networks_of(ctx, record)?);
     if record.is_running() {
@@ -496,6 +530,45 @@ pub async fn disconnect<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, networ
         rewrite_files(ctx, &record).await?;
     }
     Ok(())
+}
+
+/// Puts a container that does not run into a network that is not there: it is looked for when the container starts.
+pub fn expect<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, request: &NetworkRequest) -> Result<()> {
+    let place = endpoint(request, &request.name).map_err(unnamed)?;
+    change(ctx, &record.id, |r| {
+        r.endpoints.insert(request.name.clone(), place);
+    })?;
+    Ok(())
+}
+
+/// Takes a container out of a network that is not there (any more).
+pub fn forget<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, network: &str) -> Result<()> {
+    if !record.endpoints.contains_key(network) {
+        return Err(Error::Daemon(format!("container {} is not connected to the network {network}", record.id)));
+    }
+    change(ctx, &record.id, |r| {
+        r.endpoints.remove(network);
+    })?;
+    Ok(())
+}
+
+/// `network connect` says of its settings only that they are wrong, not of which network.
+fn unnamed(error: Error) -> Error {
+    match error {
+        Error::Daemon(text) => {
+            let tail = text.find("invalid endpoint settings:").map(|at| text[at..].to_string());
+            Error::Daemon(tail.unwrap_or(text))
+        }
+        other => other,
+    }
+}
+
+/// Addresses that a network can't give. Source: moby, daemon/container_operations.go, validateEndpointSettings.
+pub(super) fn check_place(network: &NetworkRecord, place: &Endpoint) -> std::result::Result<(), String> {
+    let four = place.fixed_address.map(IpAddr::V4).into_iter();
+    let outside = four.chain(place.fixed_address6.map(IpAddr::V6)).filter(|a| network.pool_of(*a).is_none());
+    let wrong: Vec<String> = outside.map(|address| Refusal::Outside(address).to_string()).collect();
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
 
 async fn rewrite_files<W: World>(ctx: &Ctx<W>, record: &ContainerRecord) -> Result<()> {

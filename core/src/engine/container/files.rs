@@ -37,7 +37,7 @@ pub(super) fn network_files<W: World>(ctx: &Ctx<W>, record: &ContainerRecord) ->
     let hosts = hosts.unwrap_or_else(|| HOSTS.to_string());
     WriteNetworkFiles {
         container: record.id.clone(),
-        hostname: format!("{}\n", record.config.hostname),
+        hostname: record.config.hostname.clone(),
         hosts: hosts_file(ctx, record, hosts),
         resolv_conf: resolv_conf(record, &host),
     }
@@ -55,9 +55,14 @@ fn hosts_file<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, mut text: String
     }
     text.push_str(&link::hosts(ctx, record));
     let config = &record.config;
-    let name = match config.domainname.as_str() {
+    // The whole name, wherever its parts were given, and the first part of it.
+    let whole = match config.domainname.as_str() {
         "" => config.hostname.clone(),
-        domain => format!("{0}.{domain} {0}", config.hostname),
+        domain => format!("{}.{domain}", config.hostname),
+    };
+    let name = match whole.split_once('.') {
+        Some((first, _)) => format!("{whole} {first}"),
+        None => whole,
     };
     for (address, _) in record.endpoints.values().flat_map(Endpoint::addresses) {
         let _ = writeln!(text, "{address}\t{name}");

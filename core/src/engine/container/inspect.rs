@@ -413,6 +413,9 @@ fn endpoint(record: &ContainerRecord, network: &str, e: &Endpoint) -> Value {
     let mut ipam = Map::new();
     ipam.extend(e.fixed_address.map(|a| ("IPv4Address".to_string(), json!(a.to_string()))));
     ipam.extend(e.fixed_address6.map(|a| ("IPv6Address".to_string(), json!(a.to_string()))));
+    if !e.link_local.is_empty() {
+        ipam.insert("LinkLocalIPs".into(), e.link_local.iter().map(|a| json!(a.to_string())).collect());
+    }
     let named = !matches!(network, "bridge" | "host" | "none");
     json!({
         "IPAMConfig": if ipam.is_empty() { Value::Null } else { Value::Object(ipam) },

@@ -37,7 +37,7 @@ mod update;
 
 pub use create::{create, create_with_image};
 pub use diff::changes;
-pub use endpoints::{connect, disconnect};
+pub use endpoints::{connect, disconnect, expect, forget};
 pub use exec::{ExecRequest, exec};
 pub use find::{change, find, find_by_id, heal, heal_all};
 pub use inspect::inspect_value;

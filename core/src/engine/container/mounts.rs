@@ -18,6 +18,14 @@ pub(super) async fn wanted<W: World>(
     config: &ContainerConfig,
 ) -> Result<Vec<MountPoint>> {
     let own = spec.mount_points()?;
+    for target in spec.host.tmpfs.keys() {
+        if target == "/" {
+            return Err(Error::Daemon("invalid specification: destination can't be '/'".into()));
+        }
+        if !target.starts_with('/') {
+            return Err(Error::Daemon(format!("invalid mount path: '{target}' mount path must be absolute")));
+        }
+    }
     for mount in &spec.host.mounts {
         check_bind(ctx, mount)?;
     }
@@ -70,6 +78,7 @@ fn anonymous(destination: String) -> MountPoint {
         subpath: String::new(),
         anonymous: true,
         copy: true,
+        device: None,
         options: String::new(),
     }
 }
@@ -100,7 +109,13 @@ pub(super) async fn provide<W: World>(
                 Some(mount) => (mount.driver.clone(), mount.labels.clone(), mount.driver_opts.clone()),
                 None => (driver.to_string(), BTreeMap::new(), BTreeMap::new()),
             };
-            point.name = volume::ensure(ctx, &point.name, &driver, labels, options).await?.name;
+            let volume = volume::ensure(ctx, &point.name, &driver, labels, options).await?;
+            point.device = volume.device();
+            point.name = volume.name;
+            if point.device.is_some() && !point.subpath.is_empty() {
+                let why = "volumes that are mounts themselves have no volume-subpath here";
+                return Err(Error::Daemon(format!("invalid mount config for type \"volume\": {why}")));
+            }
             if point.mode.is_empty() && !point.anonymous {
                 point.mode = "z".into();
             }
@@ -112,6 +127,10 @@ pub(super) async fn provide<W: World>(
 }
 
 async fn seed<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, point: &MountPoint) -> Result<()> {
+    // What is mounted in a volume's place is filled by whoever filled it.
+    if point.device.is_some() {
+        return Ok(());
+    }
     let there = ctx.world().snapshot_file(&record.snapshot, &point.destination).await?;
     if !point.copy || there != Some(FileKind::Directory) || ctx.world().volume_size(&point.name) > 0 {
         return Ok(());

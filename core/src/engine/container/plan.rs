@@ -297,6 +297,7 @@ fn mount_op(mount: &MountPoint) -> SetupOp {
             recursive: true,
             propagation: mount.propagation.clone(),
         },
+        MountKind::Volume if mount.device.is_some() => device_op(mount),
         MountKind::Volume => {
             SetupOp::Volume { name: mount.name.clone(), target, read_only, subpath: mount.subpath.clone() }
         }
@@ -304,6 +305,22 @@ fn mount_op(mount: &MountPoint) -> SetupOp {
             target,
             options: format!("nosuid,nodev,noexec,{}", mount.options).trim_end_matches(',').into(),
         },
+    }
+}
+
+/// A volume whose options say what it is: a folder of the host's, or a file system of its own.
+fn device_op(mount: &MountPoint) -> SetupOp {
+    let target = mount.destination.clone();
+    let Some(device) = mount.device.clone() else { return SetupOp::Tmpfs { target, options: String::new() } };
+    let read_only = !mount.writable || device.read_only();
+    match device.binds() {
+        Some(recursive) => {
+            SetupOp::Bind { host: device.device, target, read_only, recursive, propagation: "rprivate".into() }
+        }
+        None => {
+            let options = if read_only { format!("ro,{}", device.options) } else { device.options };
+            SetupOp::Filesystem { kind: device.kind, device: device.device, target, options }
+        }
     }
 }
 
@@ -395,6 +412,7 @@ pub(super) fn for_step(spec: &StepSpec, id: &str) -> ContainerRecord {
         subpath: String::new(),
         anonymous: false,
         copy: false,
+        device: None,
         options: options.into(),
     };
     let mounts = spec.mounts.iter().map(|m| match m {

@@ -3,7 +3,7 @@
 
 use super::{change, endpoints, files, find, find_by_id, link, note, plan};
 use crate::container::spec::{NetworkMode, csv};
-use crate::container::{ContainerRecord, Health, MountKind, Status};
+use crate::container::{ContainerRecord, Health, MountKind, MountPoint, Status};
 use crate::engine::network::ensure_bridge;
 use crate::engine::supervise::{self, Ended};
 use crate::engine::{Ctx, Error, Result, system};
@@ -220,6 +220,7 @@ async fn host_side<W: World>(ctx: &Ctx<W>, record: &mut ContainerRecord) -> Resu
             ctx.act("The folder that `-v` names is not there, so an empty one is made", act).await?;
         }
         if mount.kind == MountKind::Volume {
+            check_device(ctx, mount)?;
             let attributes = [
                 ("container".to_string(), record.id.clone()),
                 ("destination".to_string(), mount.destination.clone()),
@@ -231,6 +232,21 @@ async fn host_side<W: World>(ctx: &Ctx<W>, record: &mut ContainerRecord) -> Resu
         }
     }
     Ok(())
+}
+
+/// A volume that shows a folder of the host's needs that folder.
+fn check_device<W: World>(ctx: &Ctx<W>, mount: &MountPoint) -> Result<()> {
+    let Some((device, recursive)) = mount.device.as_ref().and_then(|d| Some((d, d.binds()?))) else { return Ok(()) };
+    if ctx.world().host_file(&device.device).is_some() {
+        return Ok(());
+    }
+    // MS_BIND, MS_REC, MS_RDONLY: Docker tells them as a number.
+    let flags = 0x1000 | if recursive { 0x4000 } else { 0 } | u32::from(device.read_only());
+    let (path, source) = (ctx.world().volume_path(&mount.name), &device.device);
+    Err(Error::Daemon(format!(
+        "error while mounting volume '{path}': failed to mount local volume: mount {source}:{path}, flags: {flags:#x}: \
+         no such file or directory"
+    )))
 }
 
 /// Cables, the way out, published ports, names.

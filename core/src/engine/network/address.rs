@@ -93,7 +93,7 @@ pub async fn ensure_bridge<W: World>(ctx: &Ctx<W>, network: &NetworkRecord) -> R
         CreateBridge {
             network: network.id.clone(),
             bridge: network.bridge.clone(),
-            addresses: network.pools.iter().filter_map(|p| Some((p.gateway?, p.subnet.prefix))).collect(),
+            addresses: network.bridge_addresses(),
             internal: network.internal,
             masquerade: network.masquerades(),
             mtu: network.mtu,

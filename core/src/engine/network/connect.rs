@@ -4,7 +4,6 @@ use super::find::find;
 use crate::cli::Invocation;
 use crate::container::spec::NetworkRequest;
 use crate::engine::{Ctx, Error, Result, container};
-use crate::network::NetworkRecord;
 use crate::world::World;
 
 pub(super) async fn connect<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
@@ -25,21 +24,32 @@ pub(super) async fn connect<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result
         };
         request.driver_opts.insert(key.to_string(), value.to_string());
     }
-    let network = find(ctx, args.word(0))?;
     let record = container::find(ctx, args.word(1)).await?;
-    container::connect(ctx, &record, &network, &request).await?;
+    match find(ctx, args.word(0)) {
+        Ok(network) => container::connect(ctx, &record, &network, &request).await?,
+        // One that does not run may wait for a network that is yet to come.
+        Err(_) if !record.is_running() => container::expect(ctx, &record, &request)?,
+        Err(error) => return Err(error),
+    }
     Ok(0)
 }
 
 pub(super) async fn disconnect<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
     let args = &call.args;
-    let network: NetworkRecord = find(ctx, args.word(0))?;
-    let record = match container::find(ctx, args.word(1)).await {
+    let (name, who) = (args.word(0), args.word(1));
+    let record = match container::find(ctx, who).await {
         Ok(record) => record,
-        // With --force a container that is gone is as good as disconnected.
-        Err(_) if args.flag("force") => return Ok(0),
+        // With --force it is the network that is asked for its endpoints.
+        Err(_) if args.flag("force") => {
+            find(ctx, name)?;
+            return Err(Error::Daemon(format!("endpoint {who} not found")));
+        }
         Err(error) => return Err(error),
     };
-    container::disconnect(ctx, &record, &network).await?;
+    match find(ctx, name) {
+        Ok(network) => container::disconnect(ctx, &record, &network).await?,
+        Err(_) if !record.is_running() || args.flag("force") => container::forget(ctx, &record, name)?,
+        Err(error) => return Err(error),
+    }
     Ok(0)
 }

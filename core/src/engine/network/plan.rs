@@ -95,7 +95,14 @@ pub(super) fn check_options(driver: NetworkDriver, spec: &NetworkSpec) -> Result
     match driver {
         NetworkDriver::Macvlan => macvlan(option("macvlan_mode")).map(drop)?,
         NetworkDriver::Ipvlan => ipvlan(option("ipvlan_mode"), option("ipvlan_flag")).map(drop)?,
-        _ => return bridge_options(&spec.options),
+        _ => {
+            bridge_options(&spec.options)?;
+            let isolated = [false, true].iter().any(|ipv6| is_isolated(&spec.options, *ipv6));
+            if isolated && !spec.internal {
+                return Err("gateway mode 'isolated' can only be used for an internal network".into());
+            }
+            return Ok(());
+        }
     }
     if option("parent") == "lo" {
         return Err(format!("loopback interface is not a valid {} parent link", driver.name()));
@@ -137,12 +144,21 @@ fn bridge_options(options: &BTreeMap<String, String>) -> Result<(), String> {
                 Ok(_) => "it can be from 68 to 65535".to_string(),
                 Err(_) => format!("strconv.Atoi: parsing {value:?}: invalid syntax"),
             },
-            "com.docker.network.bridge.enable_icc" | "com.docker.network.bridge.enable_ip_masquerade" => {
-                match parse_bool(value) {
-                    Some(_) => continue,
-                    None => format!("strconv.ParseBool: parsing {value:?}: invalid syntax"),
+            "com.docker.network.bridge.gateway_mode_ipv4" | "com.docker.network.bridge.gateway_mode_ipv6" => {
+                match value.as_str() {
+                    "nat" | "isolated" => continue,
+                    "nat-unprotected" | "routed" => {
+                        "this mode, which lets others past the host's address, is not supported".into()
+                    }
+                    _ => format!("unknown gateway mode {value}"),
                 }
             }
+            "com.docker.network.bridge.enable_icc"
+            | "com.docker.network.bridge.enable_ip_masquerade"
+            | "com.docker.network.bridge.inhibit_ipv4" => match parse_bool(value) {
+                Some(_) => continue,
+                None => format!("strconv.ParseBool: parsing {value:?}: invalid syntax"),
+            },
             "com.docker.network.bridge.host_binding_ipv4" => match value.parse::<std::net::Ipv4Addr>() {
                 Ok(_) => continue,
                 Err(_) => "nil ip".into(),
@@ -265,7 +281,7 @@ pub(super) fn choose<W: World>(
     }
     let mut pools: Vec<Pool> = four.into_iter().chain(six).collect();
     if needs_gateway(driver, spec) {
-        for pool in &mut pools {
+        for pool in pools.iter_mut().filter(|p| !is_isolated(&spec.options, p.subnet.is_ipv6())) {
             let taken = pool.aux_addresses.values().copied().collect();
             let first = || {
                 pool.subnet.free_within(pool.range.unwrap_or(pool.subnet), &taken).unwrap_or_else(|| pool.subnet.nth(1))
@@ -274,6 +290,12 @@ pub(super) fn choose<W: World>(
         }
     }
     Ok(pools)
+}
+
+/// Whether not even the host has an address in a bridge's network, for one version of addresses.
+fn is_isolated(options: &BTreeMap<String, String>, ipv6: bool) -> bool {
+    let version = if ipv6 { 6 } else { 4 };
+    options.get(&format!("com.docker.network.bridge.gateway_mode_ipv{version}")).is_some_and(|mode| mode == "isolated")
 }
 
 /// Whether somebody leads out of the network. Source: moby, GetSkipGwAlloc of each driver.

@@ -81,7 +81,7 @@ fn both_versions_of_addresses() {
          Address:\t127.0.0.11:53\nAddress: 10.7.0.2\nAddress: fd00:7::50\n\
          0.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.7.0.0.0.0.0.d.f.ip6.arpa\tname = web.six\n\
          nc: can't connect to remote host (fd00:7::50): Connection refused\n\
-         docker: Error response from daemon: failed to set up container networking: invalid config for network six: \
+         docker: Error response from daemon: invalid config for network six: \
          invalid endpoint settings:\nno configured subnet or ip-range contain the IP address fd00:8::1\n\n\
          Run 'docker run --help' for more information\n"
     );
@@ -127,7 +127,7 @@ fn a_running_container_changes_networks() {
          Error response from daemon: endpoint with name c1 already exists in network two\n\
          Error response from daemon: container ID is not connected to network one\n\
          Error response from daemon: Address already in use\n\
-         Error response from daemon: invalid config for network one: invalid endpoint settings:\n\
+         Error response from daemon: invalid endpoint settings:\n\
          no configured subnet or ip-range contain the IP address 1.2.3.4\n"
     );
 }
@@ -257,5 +257,64 @@ fn wires_are_routed_and_marked() {
          Error response from daemon: vlan id must be between 1-4094, received: 5000\n\
          Error response from daemon: -o parent interface was not found on the host: eth7\n\
          Error response from daemon: loopback interface is not a valid macvlan parent link\nrouted\n0\n"
+    );
+}
+
+#[test]
+fn who_may_come_and_go() {
+    let script = "docker network create --subnet 10.6.0.0/24 one > /dev/null; id() { sed -E 's/[0-9a-f]{64}/ID/'; }\n\
+        docker create -q --name c1 busybox sleep 1000 > /dev/null\n\
+        docker network connect nosuch nosuch; docker network connect one c1; docker network connect one c1\n\
+        docker network connect later c1; docker start c1 2>&1 | grep -o 'network later not found'; docker network disconnect later c1\n\
+        docker network disconnect one c1; docker network disconnect one c1 2>&1 | id\n\
+        docker network connect none c1; docker network connect host c1; docker network connect --alias x bridge c1\n\
+        docker start c1 > /dev/null; docker network connect nosuch c1; docker network connect one c1; docker network connect one c1\n\
+        docker network connect --ip 10.7.0.1 one c1; docker network disconnect -f one gone; docker network disconnect nosuch c1\n\
+        docker run -d -q --name h1 --network host busybox sleep 1000 > /dev/null\n\
+        docker network connect one h1; docker network disconnect host h1; docker network connect host h1\n\
+        docker run --network one --network bridge busybox true 2>&1 | head -1; docker run --network one --ip 10.7.0.1 busybox true 2>&1 | head -2\n\
+        docker ps -a --format '{{.Names}}'";
+    assert_eq!(
+        shell(script),
+        "Error response from daemon: No such container: nosuch\nnetwork later not found\n\
+         Error response from daemon: container ID is not connected to the network one\n\
+         Error response from daemon: container cannot be connected to multiple networks with one of the networks in private (none) mode\n\
+         Error response from daemon: container cannot be disconnected from host network or connected to host network\n\
+         Error response from daemon: invalid endpoint settings:\n\
+         network-scoped alias is supported only for containers in user defined networks\n\
+         Error response from daemon: network nosuch not found\n\
+         Error response from daemon: endpoint with name c1 already exists in network one\n\
+         Error response from daemon: invalid endpoint settings:\n\
+         no configured subnet or ip-range contain the IP address 10.7.0.1\n\
+         Error response from daemon: endpoint gone not found\nError response from daemon: network nosuch not found\n\
+         Error response from daemon: container sharing network namespace with another container or host cannot be connected to any other network\n\
+         Error response from daemon: container cannot be disconnected from host network or connected to host network\n\
+         Error response from daemon: endpoint with name h1 already exists in network host\n\
+         docker: conflicting options: cannot attach both user-defined and non-user-defined network-modes\n\
+         docker: Error response from daemon: invalid config for network one: invalid endpoint settings:\n\
+         no configured subnet or ip-range contain the IP address 10.7.0.1\nh1\nc1\n"
+    );
+}
+
+#[test]
+fn interfaces_as_they_are_asked_for() {
+    let script = "docker network create --internal -o com.docker.network.bridge.gateway_mode_ipv4=isolated \
+            -o com.docker.network.container_iface_prefix=lan --subnet 10.6.0.0/24 apart > /dev/null; O=com.docker.network.endpoint\n\
+        in() { docker run --rm --network $1 busybox sh -c \"$2\" 2>&1 | head -2; }; A='ip -o -4 addr | grep -v 127 | grep -oE \"[a-z]+[0-9]+ +inet [0-9.]+/[0-9]+\" | tr -s \" \"'\n\
+        in apart \"$A\"; in name=apart,driver-opt=$O.ifname=wan7 \"$A\"; in name=apart,link-local-ip=169.254.3.4 \"$A\"\n\
+        in name=apart,link-local-ip=1.2.3.4 true; in name=apart,driver-opt=$O.sysctls=net.ipv4.conf.eth0.x=1 true | tail -1 | cut -c -61\n\
+        docker network create -o com.docker.network.bridge.gateway_mode_ipv4=isolated x\n\
+        docker network create -o com.docker.network.bridge.gateway_mode_ipv4=foo x\n\
+        docker network create -o com.docker.network.bridge.name=br0 a1 > /dev/null; docker network create -o com.docker.network.bridge.name=br0 a2 2>&1 | sed -E 's/[0-9a-f]{64}/ID/g'\n\
+        docker run --rm --hostname a.b.c busybox sh -c 'tail -1 /etc/hosts; wc -l < /etc/hostname'";
+    assert_eq!(
+        shell(script),
+        "lan0 inet 10.6.0.1/24\nwan7 inet 10.6.0.1/24\nlan0 inet 10.6.0.1/24\nlan0 inet 169.254.3.4/16\n\
+         docker: Error response from daemon: failed to set up container networking: invalid link local IP address: 1.2.3.4\n\n\
+         unrecognised network interface sysctl 'net.ipv4.conf.eth0.x=1\n\
+         Error response from daemon: gateway mode 'isolated' can only be used for an internal network\n\
+         Error response from daemon: failed to parse com.docker.network.bridge.gateway_mode_ipv4 value: foo (unknown gateway mode foo)\n\
+         Error response from daemon: cannot create network ID (br0): conflicts with network ID (br0): networks have same bridge name\n\
+         172.17.0.2\ta.b.c a\n1\n"
     );
 }

@@ -4,7 +4,7 @@ use crate::cli::Invocation;
 use crate::engine::network::pairs;
 use crate::engine::system::publish;
 use crate::engine::{Ctx, Error, Result};
-use crate::volume::{VolumeRecord, invalid_name};
+use crate::volume::{VolumeRecord, invalid_name, invalid_options};
 use crate::world::World;
 use crate::world::acts::CreateVolume;
 use cutaway_userland::sorted::Map as BTreeMap;
@@ -49,6 +49,9 @@ pub async fn ensure<W: World>(
     }
     if let Some(record) = ctx.world().get::<VolumeRecord>(&name)? {
         return Ok(record);
+    }
+    if let Some(reason) = invalid_options(&options) {
+        return Err(Error::Daemon(format!("create {name}: {reason}")));
     }
     let mut labels = labels;
     if anonymous {

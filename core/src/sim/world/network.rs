@@ -108,7 +108,11 @@ impl Performs<MoveLink> for SimWorld {
     async fn perform(&self, act: MoveLink) -> Result<(), Fault> {
         let to = self.network_of(&act.container)?;
         let host = self.machine().host_network();
-        self.machine().move_link(&host, &act.link.0, &to, &act.name).during(format!("move {}", act.link.0))
+        self.machine().move_link(&host, &act.link.0, &to, &act.name).during(format!("move {}", act.link.0))?;
+        for (file, value) in &act.settings {
+            self.machine().set_network_sysctl(&to, file, value);
+        }
+        Ok(())
     }
 }
 

@@ -47,6 +47,7 @@ impl Performs<Setup> for SimWorld {
             | SetupOp::Bind { .. }
             | SetupOp::Volume { .. }
             | SetupOp::Tmpfs { .. }
+            | SetupOp::Filesystem { .. }
             | SetupOp::Proc
             | SetupOp::Sysfs { .. }
             | SetupOp::CgroupFs { .. }
@@ -131,6 +132,10 @@ impl Place<'_> {
             SetupOp::Tmpfs { target, options } => {
                 let (flags, rest) = split_options(options);
                 self.mount_at("tmpfs", target, "tmpfs", flags, &rest)
+            }
+            SetupOp::Filesystem { kind, device, target, options } => {
+                let (flags, rest) = split_options(options);
+                self.mount_at(device, target, kind, flags, &rest)
             }
             SetupOp::Proc => self.mount_at("proc", "/proc", "proc", SAFE, ""),
             SetupOp::Sysfs { .. } => {

@@ -38,7 +38,10 @@ impl Act for CreateBridge {
         });
         story(
             "create-bridge",
-            format!("Make the bridge {} with address {}", self.bridge.0, shown.join(" and ")),
+            match shown.len() {
+                0 => format!("Make the bridge {} without an address", self.bridge.0),
+                _ => format!("Make the bridge {} with address {}", self.bridge.0, shown.join(" and ")),
+            },
             vec![Subject::Network(self.network.clone())],
             calls,
         )
@@ -120,25 +123,30 @@ impl Act for AttachToBridge {
     }
 }
 
-/// Moves an end of a cable into a container's network namespace and gives it the name it has there.
+/// Moves an end of a cable into a container's network namespace and gives it the name it has there, and the kernel's
+/// settings for it.
 #[derive(Clone, Debug)]
 pub struct MoveLink {
     pub container: String,
     pub link: LinkName,
     pub name: String,
+    /// Files below /proc/sys and what to write into each.
+    pub settings: Vec<(String, String)>,
 }
 
 impl Act for MoveLink {
     type Output = ();
     fn story(&self) -> Story {
+        let mut calls = vec![format!(
+            "sendto(netlink, RTM_SETLINK {{name={:?}, IFLA_NET_NS_PID, IFLA_IFNAME={:?}}})",
+            self.link.0, self.name
+        )];
+        calls.extend(self.settings.iter().map(|(file, value)| format!("write(/proc/sys/{file}, {value:?})")));
         story(
             "move-link",
             format!("Move the end {} into the container, as {}", self.link.0, self.name),
             vec![Subject::Container(self.container.clone())],
-            vec![format!(
-                "sendto(netlink, RTM_SETLINK {{name={:?}, IFLA_NET_NS_PID, IFLA_IFNAME={:?}}})",
-                self.link.0, self.name
-            )],
+            calls,
         )
     }
 }

@@ -126,6 +126,13 @@ pub enum SetupOp {
         target: String,
         options: String,
     },
+    /** A volume's own file system, as mount(8) is asked for it. */
+    Filesystem {
+        kind: String,
+        device: String,
+        target: String,
+        options: String,
+    },
     Proc,
     Sysfs {
         read_only: bool,
@@ -196,6 +203,8 @@ impl Act for Setup {
                 vec![format!("mount(\"volumes/{}/_data\", \"rootfs{target}\", NULL, MS_BIND)", short(name))]),
             SetupOp::Tmpfs { target, options } => ("mount-tmpfs", format!("Mount memory as a file system at {target}"),
                 vec![format!("mount(\"tmpfs\", \"rootfs{target}\", \"tmpfs\", MS_NOSUID|MS_NODEV, {options:?})")]),
+            SetupOp::Filesystem { kind, device, target, options } => ("mount-filesystem", format!("Mount {device} ({kind}) at {target}"),
+                vec![format!("mount({device:?}, \"rootfs{target}\", {kind:?}, 0, {options:?})")]),
             SetupOp::Proc => ("mount-proc", "Mount /proc, which shows the processes of this pid namespace only".into(),
                 vec!["mount(\"proc\", \"rootfs/proc\", \"proc\", MS_NOSUID|MS_NOEXEC|MS_NODEV)".into()]),
             SetupOp::Sysfs { .. } => ("mount-sysfs", "Mount /sys".into(), vec!["mount(\"sysfs\", \"rootfs/sys\", \"sysfs\", MS_RDONLY|MS_NOSUID|MS_NOEXEC|MS_NODEV)".into()]),

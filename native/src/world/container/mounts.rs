@@ -43,6 +43,8 @@ impl Stage {
             InitOp::Tmpfs { target, options } => {
                 tmpfs(root, &target, &options).told(|| format!("mount tmpfs on {target}"))
             }
+            InitOp::Filesystem { kind, device, target, options } => filesystem(root, &kind, &device, &target, &options)
+                .told(|| format!("mount {device} ({kind}) on {target}")),
             InitOp::Proc => proc(root).told(|| "mount proc on /proc".into()),
             InitOp::Sysfs { read_only } => sysfs(root, read_only).told(|| "mount sysfs on /sys".into()),
             InitOp::CgroupFs { read_only, v1, own_namespace } => {
@@ -146,6 +148,24 @@ fn tmpfs(root: BorrowedFd<'_>, target: &str, options: &str) -> Result<()> {
     }
     let own: Vec<&str> = own.iter().map(String::as_str).collect();
     put_new(root, "tmpfs", &own, attributes, target)
+}
+
+/// A volume's own file system: with no limits but those that its options ask for.
+fn filesystem(root: BorrowedFd<'_>, kind: &str, device: &str, target: &str, options: &str) -> Result<()> {
+    let mut attributes = 0;
+    let mut own = Vec::new();
+    for option in options.split(',').filter(|o| !o.is_empty()) {
+        match option {
+            "ro" => attributes |= MOUNT_ATTR_RDONLY,
+            "noexec" => attributes |= MOUNT_ATTR_NOEXEC,
+            "nosuid" => attributes |= MOUNT_ATTR_NOSUID,
+            "nodev" => attributes |= MOUNT_ATTR_NODEV,
+            "rw" | "exec" | "suid" | "dev" | "defaults" | "relatime" => {}
+            other => own.push(other),
+        }
+    }
+    let mount = sys::new_mount(kind, device, &own, attributes)?;
+    sys::move_mount(mount, in_root::make_target(root, target, true)?)
 }
 
 /// A place for one of the kernel's own file systems: a real folder, not a link that an image put there.

@@ -69,6 +69,9 @@ impl LinuxWorld {
                 propagation: "private".into(),
             },
             SetupOp::Tmpfs { target, options } => InitOp::Tmpfs { target, options },
+            SetupOp::Filesystem { kind, device, target, options } => {
+                InitOp::Filesystem { kind, device, target, options }
+            }
             SetupOp::Proc => InitOp::Proc,
             SetupOp::Sysfs { read_only } => InitOp::Sysfs { read_only },
             SetupOp::CgroupFs { read_only } => InitOp::CgroupFs {

@@ -41,6 +41,12 @@ pub enum InitOp {
         target: String,
         options: String,
     },
+    Filesystem {
+        kind: String,
+        device: String,
+        target: String,
+        options: String,
+    },
     Proc,
     Sysfs {
         read_only: bool,

@@ -8,7 +8,7 @@
 
 use cutaway_core::network::Subnet;
 use cutaway_core::world::Fault;
-use cutaway_core::world::acts::{Protocol, PublishPort};
+use cutaway_core::world::acts::PublishPort;
 use std::cell::Cell;
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
@@ -199,7 +199,7 @@ fn port_rules(container: &str, ports: &[PublishPort]) -> Vec<String> {
 
 /// Whether the kernel can lead this port by itself.
 pub fn can_lead(port: &PublishPort) -> bool {
-    port.host.is_ipv4() == port.to.is_ipv4() && !port.host.is_loopback() && port.protocol != Protocol::Sctp
+    port.host.is_ipv4() == port.to.is_ipv4() && !port.host.is_loopback()
 }
 
 /// Leads ports to a container, these and no others.
@@ -243,6 +243,7 @@ fn forward_is_dropped() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cutaway_core::world::acts::Protocol;
 
     fn bridge(internal: bool, masquerade: bool) -> String {
         let subnets = ["172.18.0.0/16", "fd00::/64"].map(|s| Subnet::parse(s).unwrap()).to_vec();

@@ -1,5 +1,6 @@
 //! Networks on Linux: a bridge for each, a virtual cable for each container, names and published ports.
 
+mod conntrack;
 pub mod firewall;
 pub mod names;
 pub mod netlink;
@@ -82,7 +83,8 @@ impl Performs<CreateBridge> for LinuxWorld {
         self.needs_root("networks of bridges")?;
         let name = act.bridge.0.as_str();
         let there = self.host_links(|links| links.addresses(Some(name))).unwrap_or_default();
-        if act.addresses.iter().all(|address| there.contains(address)) {
+        let is_there = !there.is_empty() || self.host_links(|links| links.link(name)).is_ok();
+        if is_there && act.addresses.iter().all(|address| there.contains(address)) {
             return Ok(());
         }
         let make = |links: &mut Netlink| {
@@ -170,7 +172,12 @@ impl Performs<MoveLink> for LinuxWorld {
     async fn perform(&self, act: MoveLink) -> Result<(), Fault> {
         let pid = self.pid_of(&act.container)?;
         self.host_links(|links| links.move_to(&act.link.0, pid, &act.name))
-            .or_fault(format!("move {} into container {:.12}", act.link.0, act.container))
+            .or_fault(format!("move {} into container {:.12}", act.link.0, act.container))?;
+        for (file, value) in act.settings {
+            let (path, what) = (format!("/proc/sys/{file}"), format!("write {file}"));
+            inside(pid, move || fs::write(&path, value).map_err(|e| sys::errno_of(&e))).or_fault(what)?;
+        }
+        Ok(())
     }
 }
 

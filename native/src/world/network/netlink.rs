@@ -56,7 +56,7 @@ const TCA_TBF_RATE64: u16 = 4;
 const TCA_TBF_BURST: u16 = 6;
 
 /// A message that is being put together.
-struct Message {
+pub(super) struct Message {
     bytes: Vec<u8>,
 }
 
@@ -68,6 +68,21 @@ impl Message {
         Message { bytes }
     }
 
+    /// One that asks for all there is of something.
+    pub(super) fn dump(kind: u16) -> Message {
+        Message::new(kind, DUMP)
+    }
+
+    /// One that has something done.
+    pub(super) fn order(kind: u16) -> Message {
+        Message::new(kind, ACK)
+    }
+
+    /// An attribute whose parts are there already.
+    pub(super) fn nested(self, kind: u16, parts: &[u8]) -> Message {
+        self.attribute(kind | NESTED, parts)
+    }
+
     /// `struct ifinfomsg`.
     fn link(mut self, index: i32, flags: u32, change: u32) -> Message {
         self.bytes.extend([0; 4]);
@@ -77,7 +92,7 @@ impl Message {
         self
     }
 
-    fn raw(mut self, bytes: &[u8]) -> Message {
+    pub(super) fn raw(mut self, bytes: &[u8]) -> Message {
         self.bytes.extend(bytes);
         self
     }
@@ -128,10 +143,13 @@ pub struct Netlink {
 
 impl Netlink {
     pub fn open() -> Result<Netlink> {
+        Netlink::open_for(libc::NETLINK_ROUTE)
+    }
+
+    /// A socket to another part of the kernel's networking.
+    pub(super) fn open_for(part: i32) -> Result<Netlink> {
         // SAFETY: no memory is handed over.
-        let fd = Errno::result(unsafe {
-            libc::socket(libc::AF_NETLINK, libc::SOCK_RAW | libc::SOCK_CLOEXEC, libc::NETLINK_ROUTE)
-        })?;
+        let fd = Errno::result(unsafe { libc::socket(libc::AF_NETLINK, libc::SOCK_RAW | libc::SOCK_CLOEXEC, part) })?;
         // SAFETY: the kernel has just made this descriptor for us.
         Ok(Netlink { socket: unsafe { OwnedFd::from_raw_fd(fd) }, sequence: 0 })
     }
@@ -179,6 +197,14 @@ impl Netlink {
                 rest = &rest[((length + 3) & !3).min(rest.len())..];
             }
         }
+    }
+
+    pub(super) fn dump(&mut self, message: Message) -> Result<Vec<Vec<u8>>> {
+        self.ask(message)
+    }
+
+    pub(super) fn tell(&mut self, message: Message) -> Result<()> {
+        self.ask(message).map(drop)
     }
 
     pub fn link(&mut self, name: &str) -> Result<Link> {
@@ -452,7 +478,7 @@ fn read_link(body: &[u8]) -> Option<Link> {
 }
 
 /// The attributes of a message's end.
-fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+pub(super) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         let length = u16::from_ne_bytes([*bytes.first()?, *bytes.get(1)?]) as usize;
         let kind = u16::from_ne_bytes([*bytes.get(2)?, *bytes.get(3)?]) & 0x3fff;

@@ -6,7 +6,7 @@
 //! The rules outlive a supervisor that is killed. So a file in the container's runtime folder says that there are some;
 //! whoever lets go of the container, or publishes a port next, takes them away.
 
-use super::firewall;
+use super::{conntrack, firewall};
 use crate::sys::OrFault;
 use crate::world::LinuxWorld;
 use crate::world::container::state;
@@ -44,9 +44,13 @@ pub async fn publish(world: &LinuxWorld, act: PublishPort) -> Result<u16, Fault>
             let port = socket.local_addr().or_fault(what)?.port();
             (port, tokio::task::spawn_local(pass_datagrams(Rc::new(socket), to)))
         }
-        Protocol::Sctp => return Err(Fault::Unsupported("publishing SCTP ports is not supported".into())),
+        Protocol::Sctp => hold(&act, at).or_fault(what)?,
     };
     let act = PublishPort { host_port: port, ..act };
+    if act.protocol == Protocol::Sctp && !firewall::can_lead(&act) && !act.host.is_unspecified() {
+        task.abort();
+        return Err(Fault::Unsupported("SCTP ports are led by rules alone, which the loopback does not pass".into()));
+    }
     let key = (act.container.clone(), act.host, port, act.protocol.name());
     world.ports.borrow_mut().insert(key, task);
     if firewall::can_lead(&act)
@@ -68,7 +72,44 @@ fn lead(world: &LinuxWorld, act: &PublishPort) -> Result<(), Fault> {
     let mut led = world.led.borrow_mut();
     let ports = led.entry(act.container.clone()).or_default();
     ports.push(act.clone());
-    firewall::lead(&act.container, ports, &world.told)
+    firewall::lead(&act.container, ports, &world.told)?;
+    drop(led);
+    start_afresh(act);
+    Ok(())
+}
+
+/// What came to a UDP port of the host before is led anew.
+fn start_afresh(port: &PublishPort) {
+    if port.protocol == Protocol::Udp {
+        conntrack::forget(port.host_port, SocketAddr::new(port.to, port.port));
+    }
+}
+
+/// Holds a port of SCTP while it is published: rules alone lead it. By a socket where the kernel has that protocol, so
+/// that a port that is taken is found out.
+fn hold(act: &PublishPort, at: SocketAddr) -> std::io::Result<(u16, tokio::task::JoinHandle<()>)> {
+    const SCTP: i32 = 132;
+    let socket = match Socket::new(Domain::for_address(at), Type::STREAM.cloexec(), Some(SCTP.into())) {
+        Ok(socket) => {
+            if at.is_ipv6() {
+                socket.set_only_v6(true)?;
+            }
+            socket.bind(&at.into())?;
+            Some(socket)
+        }
+        Err(_) => None,
+    };
+    let port = match (&socket, act.host_port) {
+        (Some(socket), _) => socket.local_addr()?.as_socket().map_or(act.host_port, |a| a.port()),
+        // Any number will do that nobody has of another protocol.
+        (None, 0) => std::net::UdpSocket::bind(at)?.local_addr()?.port(),
+        (None, port) => port,
+    };
+    let task = tokio::task::spawn_local(async move {
+        let _held = socket;
+        std::future::pending::<()>().await;
+    });
+    Ok((port, task))
 }
 
 /// Takes a published port back.
@@ -80,8 +121,10 @@ pub fn unpublish(world: &LinuxWorld, container: &str, host: IpAddr, host_port: u
     }
     let mut led = world.led.borrow_mut();
     let Some(ports) = led.get_mut(container) else { return };
+    let is_it = |p: &PublishPort| p.host == host && p.host_port == host_port && p.protocol == protocol;
     let before = ports.len();
-    ports.retain(|p| !(p.host == host && p.host_port == host_port && p.protocol == protocol));
+    let gone: Vec<PublishPort> = ports.iter().filter(|p| is_it(p)).cloned().collect();
+    ports.retain(|p| !is_it(p));
     // The last ones go with the container.
     if ports.len() < before && !ports.is_empty() {
         let _ = firewall::lead(container, ports, &world.told);
@@ -90,6 +133,7 @@ pub fn unpublish(world: &LinuxWorld, container: &str, host: IpAddr, host_port: u
         drop(led);
         withdraw(world, container);
     }
+    gone.iter().for_each(start_afresh);
 }
 
 /// The file that says that the kernel has rules for a container's ports.

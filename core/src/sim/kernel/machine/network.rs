@@ -112,6 +112,11 @@ impl Machine {
         });
     }
 
+    /// Writes a file below `/proc/sys/net`.
+    pub fn set_network_sysctl(&self, ns: &NetNsId, path: &str, value: &str) {
+        self.kernel(|k| k.net.set_sysctl(ns, path, value));
+    }
+
     pub fn interfaces(&self, ns: &NetNsId) -> Vec<Interface> {
         self.kernel(|k| k.net.interfaces(ns))
     }
