@@ -1,7 +1,7 @@
 //! The person at the terminal: this process's own streams, environment and files.
 
 use crate::sys::{self, OrFault};
-use cutaway_core::world::{Client, Fault, FileFacts, LocalFut, Stream};
+use cutaway_core::world::{Client, Fault, FileFacts, LocalFut, Ran, Stream};
 use cutaway_userland::os::{FileKind, Signal, WindowSize};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{self, SetArg, Termios};
@@ -10,6 +10,7 @@ use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::task::Poll;
 use tokio::io::unix::AsyncFd;
@@ -30,6 +31,8 @@ const HEEDED: [Signal; 9] = [
 
 pub struct LinuxClient {
     uid: u32,
+    /// The folder of `--config`.
+    config: Option<String>,
     broken: Cell<bool>,
     /// Standard input where it can be waited for: a terminal, a pipe or a socket.
     input: RefCell<Option<Rc<AsyncFd<io::Stdin>>>>,
@@ -52,9 +55,10 @@ async fn read_ready(input: &AsyncFd<io::Stdin>, buffer: &mut [u8]) -> io::Result
 }
 
 impl LinuxClient {
-    pub fn new(uid: u32) -> LinuxClient {
+    pub fn new(uid: u32, config: Option<&str>) -> LinuxClient {
         LinuxClient {
             uid,
+            config: config.map(str::to_string),
             broken: Cell::new(false),
             input: RefCell::default(),
             signals: RefCell::default(),
@@ -70,6 +74,30 @@ impl LinuxClient {
 
     fn path(&self, path: &str) -> PathBuf {
         Path::new(&self.cwd()).join(path)
+    }
+}
+
+/// Runs a program to its end; it keeps this process's standard error.
+fn run_program(name: &str, words: &[&str], input: &[u8]) -> Ran {
+    let failed = |failure: String| Ran { failure: Some(failure), out: Vec::new() };
+    let command = Command::new(name).args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let mut child = match command {
+        Ok(child) => child,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            return failed(format!("exec: {name:?}: executable file not found in $PATH"));
+        }
+        Err(e) => return failed(format!("fork/exec {name}: {e}")),
+    };
+    // One that does not want its input may be gone already.
+    let written = child.stdin.take().map(|mut stdin| stdin.write_all(input));
+    drop(written);
+    match child.wait_with_output() {
+        Ok(output) if output.status.success() => Ran { failure: None, out: output.stdout },
+        Ok(output) => {
+            let failure = output.status.code().map_or("signal: killed".into(), |code| format!("exit status {code}"));
+            Ran { failure: Some(failure), out: output.stdout }
+        }
+        Err(e) => failed(e.to_string()),
     }
 }
 
@@ -162,6 +190,16 @@ impl Client for LinuxClient {
     fn environment(&self) -> Vec<(String, String)> {
         let text = |value: std::ffi::OsString| value.into_string().ok();
         std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect()
+    }
+    fn config_folder(&self) -> String {
+        let set = |name: &str| self.env(name).filter(|value| !value.is_empty());
+        let named = self.config.clone().or_else(|| set("DOCKER_CONFIG"));
+        named.unwrap_or_else(|| format!("{}/.docker", set("HOME").unwrap_or_default()))
+    }
+
+    fn run_program(&self, name: &str, words: &[&str], input: &[u8]) -> LocalFut<Ran> {
+        let ran = run_program(name, words, input);
+        Box::pin(std::future::ready(ran))
     }
 
     fn cwd(&self) -> String {

@@ -144,7 +144,7 @@ fn run(own: &Own, call: &Invocation, line: &str) -> i32 {
 
 async fn command(own: &Own, call: &Invocation, line: &str, waiting: Option<Waiting>) -> i32 {
     let places = Places::find();
-    let client = Rc::new(LinuxClient::new(places.uid));
+    let client = Rc::new(LinuxClient::new(places.uid, call.global.value("config")));
     let world = match LinuxWorld::open(&places) {
         Ok(world) => world,
         Err(fault) => {

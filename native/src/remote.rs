@@ -30,7 +30,7 @@ pub fn send(call: &Invocation, own: &[&str], words: &[String]) -> Place {
         eprintln!("{text}");
         Place::Over(if call.command == "container run" { 125 } else { 1 })
     };
-    let client = LinuxClient::new(nix::unistd::geteuid().as_raw());
+    let client = LinuxClient::new(nix::unistd::geteuid().as_raw(), call.global.value("config"));
     let target = match at_once(context::target(&client, &call.global)) {
         Ok(target) => target,
         Err(error) => return failed(&error.render("")),

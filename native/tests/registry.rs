@@ -38,6 +38,28 @@ cp authority.crt /etc/docker/certs.d/10.9.9.9:5443/ca.crt
 push 10.9.9.9:5443/me/base:1
 "#;
 
+/// Programs that keep credentials, and a configuration that is elsewhere.
+const KEYS: &str = r#"
+exec > keys 2>&1
+mkdir bin other; PATH=$PWD/bin:$PATH
+cat > bin/docker-credential-keep <<'END'
+#!/bin/sh
+case $1 in
+store) cat > kept ;;
+get) read -r asked; [ -f kept ] && cat kept || { echo 'credentials not found in native keychain'; exit 1; } ;;
+erase) cat > erased; rm -f kept ;;
+esac
+END
+chmod +x bin/*; echo '{"credsStore":"keep"}' > other/config.json
+K="$CUTAWAY --config other"
+echo pw | $K login -u me --password-stdin localhost:5000
+cat kept; echo; cat other/config.json; echo; ls client
+$K login localhost:5000 2> /dev/null
+$K logout localhost:5000; ls kept; $K login localhost:5000
+echo '{"credsStore":"nosuch"}' > other/config.json
+echo pw | $K login -u me --password-stdin localhost:5000; echo $?
+"#;
+
 /// Lists of manifests in it, and in one that speaks in the clear.
 const LISTS: &str = r#"
 sed '/^http/d' config.yml > plain.yml; echo "http: {addr: ':5000'}" >> plain.yml
@@ -75,7 +97,7 @@ fn registries_speak_tls() {
         ("authority.crt", include_str!("registry/authority.crt")),
         ("server.crt", include_str!("registry/server.crt")),
         ("server.key", include_str!("registry/server.key")),
-        ("script.sh", &format!("{SCRIPT}{LISTS}")),
+        ("script.sh", &format!("{SCRIPT}{LISTS}{KEYS}")),
     ] {
         std::fs::write(at(file), text).expect("a file");
     }
@@ -115,5 +137,16 @@ fn registries_speak_tls() {
              No such manifest: 10.9.9.9:5000/me/lists:all\nCreated manifest list 10.9.9.9:5443/me/x:latest\n\
              {stranger}\n3\n{stranger}\n"
         )
+    );
+    let keys = std::fs::read_to_string(at("keys")).expect("what was said of credentials");
+    assert_eq!(
+        keys,
+        "Login Succeeded\n{\"ServerURL\":\"localhost:5000\",\"Username\":\"me\",\"Secret\":\"pw\"}\n\
+         {\n\t\"auths\": {\n\t\t\"localhost:5000\": {}\n\t},\n\t\"credsStore\": \"keep\"\n}\nmanifests\n\
+         Authenticating with existing credentials... [Username: me]\nLogin Succeeded\n\
+         Removing login credentials for localhost:5000\nls: cannot access 'kept': No such file or directory\n\
+         Error: Cannot perform an interactive login from a non TTY device\n\
+         Error saving credentials: error storing credentials - err: exec: \"docker-credential-nosuch\": executable file \
+         not found in $PATH, out: ``\n1\n"
     );
 }

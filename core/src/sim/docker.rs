@@ -38,6 +38,11 @@ async fn docker(station: Rc<Station>, home: Rc<Host>, os: SimOs, argv: Vec<Strin
             return usage.status;
         }
     };
+    // The flag is as good as the variable.
+    let client = match call.global.value("config") {
+        Some(folder) => Rc::new(client.with_env("DOCKER_CONFIG", folder)),
+        None => client,
+    };
     let host = match choose(&station, &home, &os, &client, &call).await {
         Ok(host) => host,
         Err(status) => return status,
@@ -126,6 +131,13 @@ impl Caller {
         // Writing to nobody is told by `broken` instead.
         let _ = os.sigaction(Signal::PIPE, Disposition::Ignore);
         Caller { machine, os, env: Rc::new(env), broken: Rc::default(), hears: Rc::default() }
+    }
+
+    /// The same with a variable of the environment set.
+    fn with_env(&self, name: &str, value: &str) -> Caller {
+        let mut env: Vec<_> = self.env.iter().filter(|(n, _)| n != name).cloned().collect();
+        env.push((name.to_string(), value.to_string()));
+        Caller { env: Rc::new(env), ..self.clone() }
     }
 
     /// Whether the command still runs. What supervises a container outlives it and has no streams.

@@ -27,6 +27,15 @@ pub struct FileFacts {
     pub target: Option<String>,
 }
 
+/// What came of a program.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ran {
+    /// Why it was no success, as `exit status 1`.
+    pub failure: Option<String>,
+    /// What it printed.
+    pub out: Vec<u8>,
+}
+
 /// Paths are relative to [`Client::cwd`] or absolute. Links are followed by `read_file`, not by `facts`.
 pub trait Client {
     /// Writes all of it. The reader being gone is not an error here; see [`Client::broken`].
@@ -50,6 +59,11 @@ pub trait Client {
     fn config_folder(&self) -> String {
         let set = |name: &str| self.env(name).filter(|value| !value.is_empty());
         set("DOCKER_CONFIG").unwrap_or_else(|| format!("{}/.docker", set("HOME").unwrap_or_default()))
+    }
+    /// Runs a program of the client's own machine with `input` on its standard input.
+    fn run_program(&self, name: &str, _words: &[&str], _input: &[u8]) -> LocalFut<Ran> {
+        let failure = Some(format!("exec: {name:?}: executable file not found in $PATH"));
+        Box::pin(std::future::ready(Ran { failure, out: Vec::new() }))
     }
     /// The user who runs the command.
     fn uid(&self) -> u32;

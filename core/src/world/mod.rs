@@ -16,7 +16,7 @@ mod records;
 mod step;
 pub mod watch;
 
-pub use client::{Client, FileFacts, Stream};
+pub use client::{Client, FileFacts, Ran, Stream};
 pub use fault::Fault;
 pub use queries::{Change, ChangeKind, Chunk, Console, Exit, HostFacts, LogLine, ProcessRow, Queries, Usage};
 pub use records::{Kind, Record, Records, Transaction};

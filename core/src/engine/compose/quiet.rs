@@ -3,7 +3,7 @@
 
 use super::menu::Menu;
 use crate::engine::Ctx;
-use crate::world::{Client, Fault, FileFacts, LocalFut, Stream, World};
+use crate::world::{Client, Fault, FileFacts, LocalFut, Ran, Stream, World};
 use cutaway_userland::os::{Signal, WindowSize};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -87,6 +87,12 @@ impl Client for Quiet {
     }
     fn environment(&self) -> Vec<(String, String)> {
         self.inner.environment()
+    }
+    fn config_folder(&self) -> String {
+        self.inner.config_folder()
+    }
+    fn run_program(&self, name: &str, words: &[&str], input: &[u8]) -> LocalFut<Ran> {
+        self.inner.run_program(name, words, input)
     }
     fn cwd(&self) -> String {
         self.inner.cwd()

@@ -1,130 +1,20 @@
-//! `docker login` and `docker logout`: who somebody is to a registry, kept in `config.json` of their home, where
-//! Docker's own client and other tools find it, too. Source: docker/cli, config/configfile.
+//! `docker login` and `docker logout`.
 
+use super::keychain::{Credential, HUB, Keychain, host_of_server, server_of};
 use super::remote::{RemoteError, host_of, unreachable, uses_tls};
 use crate::cli::{Args, Invocation};
-use crate::engine::system::{ask, ask_unseen, pretty_tabs};
+use crate::engine::system::{ask, ask_unseen};
 use crate::engine::{Ctx, Error, Result};
 use crate::registry::{Challenge, Request};
-use crate::view::go_json;
 use crate::world::acts::SendRequest;
 use crate::world::{Stream, World};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value, json};
-
-/// Docker's own registry, as `config.json` names it.
-const HUB: &str = "https://index.docker.io/v1/";
-
-/// Who logs in, and how.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credential {
-    pub username: String,
-    pub password: String,
-}
-
-impl Credential {
-    /// For an `Authorization` header.
-    pub fn basic(&self) -> String {
-        format!("Basic {}", self.encoded())
-    }
-
-    fn encoded(&self) -> String {
-        STANDARD.encode(format!("{}:{}", self.username, self.password))
-    }
-
-    fn decode(text: &str) -> Option<Credential> {
-        let bytes = STANDARD.decode(text).ok()?;
-        let text = String::from_utf8(bytes).ok()?;
-        let (username, password) = text.split_once(':')?;
-        Some(Credential { username: username.into(), password: password.trim_end_matches('\0').into() })
-    }
-}
-
-/// The key of `config.json` for what was typed as a server.
-fn server_of(word: &str) -> String {
-    let bare = word.trim_start_matches("https://").trim_start_matches("http://");
-    let bare = bare.split('/').next().unwrap_or("");
-    match bare {
-        "" | "index.docker.io" | "docker.io" | "registry-1.docker.io" => HUB.to_string(),
-        other => other.to_string(),
-    }
-}
-
-/// The person's `config.json` as it stands.
-struct Config {
-    folder: String,
-    value: Map<String, Value>,
-}
-
-impl Config {
-    async fn read<W: World>(ctx: &Ctx<W>) -> Result<Config> {
-        let env = |name: &str| ctx.client.env(name).filter(|value| !value.is_empty());
-        let home = env("HOME").unwrap_or_else(|| "/".into());
-        let folder = env("DOCKER_CONFIG").unwrap_or_else(|| format!("{}/.docker", home.trim_end_matches('/')));
-        let path = format!("{folder}/config.json");
-        let bytes = match ctx.client.facts(&path).await {
-            Ok(Some(_)) => ctx.client.read_file(&path).await?,
-            _ => b"{}".to_vec(),
-        };
-        match serde_json::from_slice::<Map<String, Value>>(&bytes) {
-            Ok(value) => Ok(Config { folder, value }),
-            Err(error) => {
-                let why = go_json::problem(&bytes).unwrap_or_else(|| error.to_string());
-                Err(Error::Client(format!("loading config file: {path}: {why}")))
-            }
-        }
-    }
-
-    fn path(&self) -> String {
-        format!("{}/config.json", self.folder)
-    }
-
-    fn get(&self, server: &str) -> Option<Credential> {
-        let all = self.value.get("auths")?.as_object()?;
-        // Some write the address with its scheme and path.
-        let key = all.keys().find(|key| server_of(key) == server)?;
-        Credential::decode(all[key]["auth"].as_str()?)
-    }
-
-    /// Keeps (or with `None` forgets) who somebody is to a server; whether that changed anything.
-    fn set(&mut self, server: &str, credential: Option<&Credential>) -> bool {
-        if self.get(server).as_ref() == credential {
-            return false;
-        }
-        let auths = self.value.entry("auths").or_insert_with(|| json!({}));
-        if !auths.is_object() {
-            *auths = json!({});
-        }
-        if let Some(all) = auths.as_object_mut() {
-            all.retain(|key, _| server_of(key) != server);
-            if let Some(credential) = credential {
-                all.insert(server.to_string(), json!({"auth": credential.encoded()}));
-            }
-        }
-        true
-    }
-
-    async fn write<W: World>(&self, ctx: &Ctx<W>) -> Result<()> {
-        if ctx.client.facts(&self.folder).await?.is_none() {
-            ctx.client.make_directory(&self.folder, 0o700).await?;
-        }
-        let text = pretty_tabs(&Value::Object(self.value.clone()));
-        ctx.client.write_file(&self.path(), text.as_bytes(), 0o600).await?;
-        Ok(())
-    }
-}
-
-/// Who the person is to the registry at `host`, where they have logged in to it.
-pub async fn stored<W: World>(ctx: &Ctx<W>, host: &str) -> Option<Credential> {
-    Config::read(ctx).await.ok()?.get(&server_of(host))
-}
 
 pub async fn login<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
     let server = server_of(call.args.word(0));
-    let mut config = Config::read(ctx).await?;
+    let mut chain = Keychain::read(ctx).await?;
     let (username, password) = given(ctx, &call.args).await?;
-    let known = config.get(&server).filter(|_| username.is_empty() && password.is_empty());
+    let untold = username.is_empty() && password.is_empty();
+    let known = if untold { chain.get(ctx, &server).await.unwrap_or(None) } else { None };
     if let Some(known) = &known {
         ctx.print(format!("Authenticating with existing credentials... [Username: {}]\n", known.username)).await;
         hint(ctx, &["To login with a different account, run 'docker logout' followed by 'docker login'"]).await;
@@ -147,9 +37,8 @@ pub async fn login<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
             credential
         }
     };
-    if config.set(&server, Some(&credential)) {
-        config.write(ctx).await?;
-        let path = config.path();
+    if chain.keep(ctx, &server, &credential).await? {
+        let path = chain.path();
         ctx.warn(format!(
             "\nWARNING! Your credentials are stored unencrypted in '{path}'.\nConfigure a credential helper to remove \
              this warning. See\nhttps://docs.docker.com/go/credential-store/\n\n"
@@ -281,11 +170,18 @@ async fn check<W: World>(ctx: &Ctx<W>, server: &str, credential: &Credential) ->
 }
 
 pub async fn logout<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
-    let server = server_of(call.args.word(0));
-    let mut config = Config::read(ctx).await?;
-    ctx.print(format!("Removing login credentials for {server}\n")).await;
-    if config.set(&server, None) {
-        config.write(ctx).await?;
+    let mut chain = Keychain::read(ctx).await?;
+    let (shown, keys) = match call.args.word(0) {
+        "" => (HUB, vec![HUB.to_string()]),
+        word => {
+            let host = host_of_server(word);
+            (host, vec![word.to_string(), host.to_string(), format!("http://{host}"), format!("https://{host}")])
+        }
+    };
+    ctx.print(format!("Removing login credentials for {shown}\n")).await;
+    let problems = chain.forget(ctx, &keys).await?;
+    if !problems.is_empty() {
+        ctx.warn(format!("WARNING: could not erase credentials:\n{}\n", problems.join("\n"))).await;
     }
     Ok(0)
 }
@@ -299,40 +195,5 @@ pub async fn read_all_bytes<W: World>(ctx: &Ctx<W>) -> Result<Vec<u8>> {
             return Ok(all);
         }
         all.extend(some);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn servers() {
-        for (word, server) in [
-            ("", HUB),
-            ("docker.io", HUB),
-            ("https://index.docker.io/v1/", HUB),
-            ("localhost:5000", "localhost:5000"),
-            ("https://localhost:5000/v1/", "localhost:5000"),
-        ] {
-            assert_eq!(server_of(word), server, "{word}");
-        }
-    }
-
-    #[test]
-    fn a_file_keeps_what_else_is_in_it() {
-        let value = json!({"auths": {"https://a.example/v2/": {"auth": "dTpw"}}, "currentContext": "x"});
-        let value = value.as_object().cloned().unwrap_or_default();
-        let mut config = Config { folder: "/root/.docker".into(), value };
-        let user = |name: &str| Credential { username: name.into(), password: "p".into() };
-        assert!(config.get("a.example") == Some(user("u")));
-        assert!(!config.set("a.example", Some(&user("u"))), "it is the same");
-        assert!(config.set("a.example", Some(&user("v"))) && config.set(HUB, Some(&user("w"))));
-        assert_eq!(
-            pretty_tabs(&Value::Object(config.value.clone())),
-            "{\n\t\"auths\": {\n\t\t\"a.example\": {\n\t\t\t\"auth\": \"djpw\"\n\t\t},\n\t\t\"https://index.docker.io/v1/\": \
-             {\n\t\t\t\"auth\": \"dzpw\"\n\t\t}\n\t},\n\t\"currentContext\": \"x\"\n}"
-        );
-        assert!(config.set("a.example", None) && !config.set("a.example", None));
     }
 }

@@ -9,6 +9,7 @@ mod find;
 mod history;
 mod import;
 mod inspect;
+mod keychain;
 mod layer;
 mod list;
 mod load;

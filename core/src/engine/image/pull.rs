@@ -15,7 +15,9 @@ use crate::world::{Stream, World};
 
 pub async fn pull<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
     let (reference, all, quiet) = named(ctx, &call.args).await?;
-    let platform = wanted(ctx, call.args.value("platform"))?;
+    let default = ctx.client.env("DOCKER_DEFAULT_PLATFORM");
+    let asked = call.args.value("platform").or(default.as_deref()).filter(|text| !text.is_empty());
+    let platform = wanted(ctx, asked)?;
     let out = Progress::new(ctx, (!quiet).then_some(Stream::Out));
     if all {
         pull_all(ctx, &reference, &platform, &out).await?;
@@ -23,6 +25,7 @@ pub async fn pull<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
         pull_one(ctx, &reference, &platform, &out).await?;
         // An image that is there for one platform only is taken for what it is.
         let image = lookup(ctx, &reference.to_string())?;
+        let image = image.filter(|_| asked.is_some());
         if let Some(why) = image.and_then(|image| mismatch(&reference.familiar(), &image, &platform)) {
             out.say(&format!("WARNING: {why}")).await;
         }

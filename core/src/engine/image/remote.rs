@@ -1,7 +1,7 @@
 //! A repository of a registry as the engine talks to it: which host, what to show at the door, what its
 //! refusals mean.
 
-use super::credential;
+use super::keychain;
 use crate::cli::Args;
 use crate::engine::{Ctx, Error, Result};
 use crate::name::Reference;
@@ -203,7 +203,7 @@ impl<'a, W: World> Remote<'a, W> {
     /// Does what the `WWW-Authenticate` header of an answer asks for.
     async fn authorize(&self, response: &Response) -> Result<()> {
         let Some(challenge) = response.header("www-authenticate").and_then(Challenge::parse) else { return Ok(()) };
-        let basic = credential::stored(self.ctx, &self.host).await.map(|c| c.basic());
+        let basic = keychain::stored(self.ctx, &self.host).await.map(|c| c.basic());
         match challenge {
             Challenge::Basic { .. } => *self.authorization.borrow_mut() = basic,
             Challenge::Bearer { realm, service, .. } => {

@@ -188,3 +188,42 @@ fn links_on_the_default_bridge() {
          Error response from daemon: Conflict, cannot remove the default link name of the container\nweb/database\nweb\nweb\n"
     );
 }
+
+#[test]
+fn the_configuration_can_be_elsewhere() {
+    let script = "docker run -d -p 5000:5000 registry:2 > /dev/null 2>&1; S=localhost:5000\n\
+        echo pw | docker --config /tmp/c login -u bob --password-stdin $S 2>&1 | grep -v ^$ | head -1; ls .docker\n\
+        DOCKER_CONFIG=/tmp/c docker login $S 2> /dev/null | head -1; docker logout docker.io; docker --config /tmp/c logout https://$S/v2/\n\
+        cat /tmp/c/config.json; echo; mkdir h; echo '{\"credsStore\":\"x\",\"credHelpers\":{\"other:1\":\"\"}}' > h/config.json\n\
+        echo pw | docker --config h login -u bob --password-stdin $S; echo $?; docker --config h logout $S; docker --config h pull -q busybox";
+    assert_eq!(
+        shell(script),
+        "WARNING! Your credentials are stored unencrypted in '/tmp/c/config.json'.\n\
+         ls: .docker: No such file or directory\nAuthenticating with existing credentials... [Username: bob]\n\
+         Removing login credentials for docker.io\nRemoving login credentials for localhost:5000\n{\n\t\"auths\": {}\n}\n\
+         Error saving credentials: error storing credentials - err: exec: \"docker-credential-x\": executable file not \
+         found in $PATH, out: ``\n1\nRemoving login credentials for localhost:5000\ndocker.io/library/busybox:latest\n"
+    );
+}
+
+#[test]
+fn a_platform_is_asked_for() {
+    let script = "tar cf f.tar /dev/null 2> /dev/null; docker import --platform linux/arm64 f.tar arm > /dev/null\n\
+        docker run -d -p 5000:5000 registry:2 > /dev/null 2>&1; sleep 1; docker tag arm localhost:5000/arm; docker push -q localhost:5000/arm\n\
+        docker rmi arm localhost:5000/arm > /dev/null; docker pull localhost:5000/arm | tail -2; docker pull -q --platform linux/arm64 localhost:5000/arm\n\
+        docker pull --platform linux/amd64 localhost:5000/arm | tail -2; DOCKER_DEFAULT_PLATFORM=linux/s390x docker pull busybox | tail -2";
+    let other = |name: &str, own: &str, asked: &str| {
+        format!(
+            "WARNING: image with reference {name} was found but its platform ({own}) does not match the specified platform ({asked})\n"
+        )
+    };
+    let arm = "localhost:5000/arm:latest\n";
+    assert_eq!(
+        shell(script),
+        format!(
+            "{arm}Status: Downloaded newer image for {arm}{arm}{arm}{}{arm}{}docker.io/library/busybox:latest\n",
+            other("localhost:5000/arm:latest", "linux/arm64", "linux/amd64"),
+            other("busybox:latest", "linux/amd64", "linux/s390x")
+        )
+    );
+}
