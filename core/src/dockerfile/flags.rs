@@ -1,5 +1,7 @@
 //! The flags of an instruction: `--name=value` words before its arguments.
 
+use super::parse::nearest;
+
 /// Flags in the order they were given, and what comes after them.
 pub struct Flags {
     given: Vec<(String, Option<String>)>,
@@ -46,7 +48,9 @@ impl Flags {
     pub fn allow(&self, names: &[&str], repeated: &[&str]) -> Result<(), String> {
         for (i, (name, _)) in self.given.iter().enumerate() {
             if !names.contains(&name.as_str()) && !repeated.contains(&name.as_str()) {
-                return Err(format!("unknown flag: --{name}"));
+                let near = nearest(name, names.iter().chain(repeated).copied());
+                let near = near.map_or_else(String::new, |near| format!(" (did you mean {near}?)"));
+                return Err(format!("unknown flag: --{name}{near}"));
             }
             if !repeated.contains(&name.as_str()) && self.given[..i].iter().any(|(n, _)| n == name) {
                 return Err(format!("duplicate flag specified: --{name}"));
@@ -73,6 +77,7 @@ impl Flags {
         match self.given.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_deref()) {
             None => Ok(false),
             Some(None) => Ok(true),
+            Some(Some("")) => Err(format!("missing a value on flag: --{name}")),
             Some(Some(value)) => match value.to_lowercase().as_str() {
                 "true" => Ok(true),
                 "false" => Ok(false),

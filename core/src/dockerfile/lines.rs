@@ -94,7 +94,7 @@ fn body(heredoc: &mut Heredoc, physical: &[&str], mut at: usize, first: usize) -
         heredoc.content.push_str(heredoc.line(line));
         heredoc.content.push('\n');
     }
-    Err(ParseError::meaning(first, first, "unterminated heredoc"))
+    Err(ParseError::meaning(first, physical.len(), "unterminated heredoc"))
 }
 
 fn takes_heredocs(line: &Line) -> bool {
@@ -143,20 +143,18 @@ fn directives(physical: &[&str]) -> Result<Directives, ParseError> {
             break;
         }
         if !matches!(name.as_str(), "escape" | "syntax" | "check") {
-            continue;
+            break;
         }
         if seen.contains(&name) {
-            return Err(ParseError::at(
-                number + 1,
-                number + 1,
-                format!("only one {name} parser directive can be used"),
-            ));
+            let message = format!("only one {name} parser directive can be used");
+            // BuildKit names the line before.
+            return Err(ParseError::meaning(number, number, message));
         }
         match (name.as_str(), value) {
             ("escape", "\\" | "`") => found.escape = value.chars().next().unwrap_or('\\'),
             ("escape", _) => {
-                let message = format!("invalid ESCAPE '{value}' does not match ` or \\");
-                return Err(ParseError::at(number + 1, number + 1, message));
+                let message = format!("invalid escape token '{value}' does not match ` or \\");
+                return Err(ParseError::meaning(number, number, message));
             }
             ("syntax", _) => found.syntax = Some(value.to_string()),
             _ => found.check = Some(value.to_string()),
@@ -210,6 +208,7 @@ mod tests {
         let (directives, _) = read("# syntax=docker/dockerfile:1\n# escape=`\nFROM a").unwrap();
         assert_eq!((directives.escape, directives.syntax.as_deref()), ('`', Some("docker/dockerfile:1")));
         assert_eq!(read("# a comment\n# escape=`\nFROM a").unwrap().0.escape, '\\');
-        assert!(read("# escape=x\nFROM a").unwrap_err().to_string().contains("invalid ESCAPE"));
+        let error = read("# escape=x\nFROM a").unwrap_err().to_string();
+        assert_eq!(error, "invalid escape token 'x' does not match ` or \\");
     }
 }

@@ -64,11 +64,13 @@ pub fn instruction(line: &Line, escape: char) -> Result<Located, ParseError> {
 fn parsed(line: &Line, escape: char) -> Result<Instruction, String> {
     let (flags, rest) = split(&line.rest);
     let name = line.keyword.to_uppercase();
-    let one =
-        |text: String| if text.is_empty() { Err(format!("{name} requires exactly one argument")) } else { Ok(text) };
     let some =
         |text: &str| if text.is_empty() { Err(format!("{name} requires at least one argument")) } else { Ok(()) };
-    if !matches!(line.keyword.as_str(), "copy" | "add" | "run" | "healthcheck") {
+    let exactly_one = matches!(line.keyword.as_str(), "maintainer" | "workdir" | "user" | "stopsignal");
+    if rest.is_empty() && exactly_one {
+        return Err(format!("{name} requires exactly one argument"));
+    }
+    if !matches!(line.keyword.as_str(), "arg" | "copy" | "add" | "run" | "healthcheck" | "stopsignal") {
         flags.allow(&[], &[])?;
     }
     Ok(match line.keyword.as_str() {
@@ -78,15 +80,15 @@ fn parsed(line: &Line, escape: char) -> Result<Instruction, String> {
         }
         "env" => {
             some(&rest)?;
-            Instruction::Env(pairs(&rest, "ENV", escape)?)
+            Instruction::Env(named_pairs(&rest, "ENV", escape)?)
         }
         "label" => {
             some(&rest)?;
-            Instruction::Label(pairs(&rest, "LABEL", escape)?)
+            Instruction::Label(named_pairs(&rest, "LABEL", escape)?)
         }
-        "maintainer" => Instruction::Maintainer(one(rest)?),
-        "copy" => Instruction::Copy(copying(line, &flags, &rest, escape)?),
-        "add" => Instruction::Add(copying(line, &flags, &rest, escape)?),
+        "maintainer" => Instruction::Maintainer(rest),
+        "copy" => Instruction::Copy(copying(line, &flags, &rest)?),
+        "add" => Instruction::Add(copying(line, &flags, &rest)?),
         "run" => Instruction::Run(run(line, &flags, &rest)?),
         "cmd" => Instruction::Cmd(command(&rest)),
         "entrypoint" => Instruction::Entrypoint(command(&rest)),
@@ -96,7 +98,7 @@ fn parsed(line: &Line, escape: char) -> Result<Instruction, String> {
         }
         "volume" => {
             some(&rest)?;
-            let paths = json_strings(&rest).unwrap_or_else(|| raw_words(&rest, escape));
+            let paths = json_strings(&rest).unwrap_or_else(|| blank_words(&rest));
             if paths.iter().any(|p| p.trim().is_empty()) {
                 return Err("VOLUME specified can not be an empty string".into());
             }
@@ -105,10 +107,10 @@ fn parsed(line: &Line, escape: char) -> Result<Instruction, String> {
             }
             Instruction::Volume(paths)
         }
-        "user" => Instruction::User(one(rest)?),
-        "workdir" => Instruction::Workdir(one(rest)?),
-        "onbuild" => Instruction::Onbuild(onbuild(line, &rest, escape)?),
-        "stopsignal" => Instruction::Stopsignal(one(rest)?),
+        "user" => Instruction::User(rest),
+        "workdir" => Instruction::Workdir(rest),
+        "onbuild" => Instruction::Onbuild(onbuild(line, &rest)?),
+        "stopsignal" => Instruction::Stopsignal(rest),
         "healthcheck" => Instruction::Healthcheck(health(&flags, &rest)?),
         "shell" => match json_strings(&rest) {
             Some(words) if !words.is_empty() => Instruction::Shell(words),
@@ -121,7 +123,10 @@ fn parsed(line: &Line, escape: char) -> Result<Instruction, String> {
 
 fn unknown_instruction(typed: &str, lower: &str) -> String {
     match nearest(lower, KEYWORDS) {
-        Some(keyword) => format!("unknown instruction: {typed} (did you mean {}?)", keyword.to_uppercase()),
+        Some(keyword) if typed == typed.to_uppercase() => {
+            format!("unknown instruction: {typed} (did you mean {}?)", keyword.to_uppercase())
+        }
+        Some(keyword) => format!("unknown instruction: {typed} (did you mean {keyword}?)"),
         None => format!("unknown instruction: {typed}"),
     }
 }
@@ -146,6 +151,32 @@ pub(super) fn distance(a: &str, b: &str) -> usize {
         }
     }
     row[b.len()]
+}
+
+/// What is wrong with the words of a line, before they are looked at for what they mean.
+pub(super) fn check_words(line: &Line, escape: char) -> Result<(), String> {
+    let (_, rest) = split(&line.rest);
+    let list = match line.keyword.as_str() {
+        "env" | "label" => {
+            return if rest.is_empty() { Ok(()) } else { pairs(&rest, &line.keyword.to_uppercase(), escape).map(drop) };
+        }
+        "onbuild" => return check_words(&triggered(line, &rest), escape),
+        "healthcheck" => rest.split_once(char::is_whitespace).map_or("", |(_, command)| command.trim()),
+        "add" | "cmd" | "copy" | "entrypoint" | "run" | "shell" | "volume" => &rest,
+        _ => return Ok(()),
+    };
+    let list: Option<serde_json::Value> = serde_json::from_str(list).ok();
+    match list.as_ref().and_then(|list| list.as_array()) {
+        Some(all) if all.iter().any(|one| !one.is_string()) => {
+            Err("when using JSON array syntax, arrays must be comprised of strings only".into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Words between blanks, whatever else is in them.
+fn blank_words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_string).collect()
 }
 
 /// A JSON list of strings, if that is what the text is.
@@ -193,32 +224,37 @@ fn pairs(rest: &str, keyword: &str, escape: char) -> Result<Vec<(String, String)
         let Some((name, value)) = word.split_once('=') else {
             return Err(format!("Syntax error - can't find = in {word:?}. Must be of the form: name=value"));
         };
-        if name.is_empty() {
-            return Err(format!("{keyword} names can not be blank"));
-        }
         all.push((name.to_string(), value.to_string()));
     }
     Ok(all)
 }
 
-fn copying(line: &Line, flags: &Flags, rest: &str, escape: char) -> Result<Copying, String> {
+fn named_pairs(rest: &str, keyword: &str, escape: char) -> Result<Vec<(String, String)>, String> {
+    let all = pairs(rest, keyword, escape)?;
+    if all.iter().any(|(name, _)| name.is_empty()) {
+        return Err(format!("{keyword} names can not be blank"));
+    }
+    Ok(all)
+}
+
+fn copying(line: &Line, flags: &Flags, rest: &str) -> Result<Copying, String> {
     let add = line.keyword == "add";
+    let name = line.keyword.to_uppercase();
+    let mut words = json_strings(rest).unwrap_or_else(|| blank_words(rest));
+    let target = words.pop();
+    let (Some(target), false) = (target, words.is_empty()) else {
+        return Err(format!(
+            "{name} requires at least two arguments, but only one was provided. Destination could not be determined"
+        ));
+    };
     if add {
         flags.allow(&["chown", "chmod", "link", "keep-git-dir", "checksum", "unpack"], &["exclude"])?;
     } else {
         flags.allow(&["chown", "chmod", "link", "from", "parents"], &["exclude"])?;
     }
-    let mut words = json_strings(rest).unwrap_or_else(|| raw_words(rest, escape));
-    let name = line.keyword.to_uppercase();
-    let target = words.pop();
-    let (Some(target), false) = (target, words.is_empty()) else {
-        return Err(match rest.is_empty() {
-            true => format!("{name} requires at least two arguments, but none were provided"),
-            false => format!(
-                "{name} requires at least two arguments, but only one was provided. Destination could not be determined"
-            ),
-        });
-    };
+    if Heredoc::of(&target).is_some() {
+        return Err(format!("{name} cannot accept a heredoc as a destination"));
+    }
     let mut heredocs = line.heredocs.iter();
     let sources = words.into_iter().map(|word| match Heredoc::of(&word).and_then(|_| heredocs.next()) {
         Some(heredoc) => Source::Inline(heredoc.clone()),
@@ -244,9 +280,6 @@ fn copying(line: &Line, flags: &Flags, rest: &str, escape: char) -> Result<Copyi
 
 fn run(line: &Line, flags: &Flags, rest: &str) -> Result<RunStep, String> {
     flags.allow(&["network", "security"], &["mount", "device"])?;
-    if rest.is_empty() {
-        return Err("RUN requires at least one argument".into());
-    }
     let network = match flags.value("network")?.as_deref() {
         None | Some("default") => Network::Default,
         Some("none") => Network::None,
@@ -262,24 +295,28 @@ fn run(line: &Line, flags: &Flags, rest: &str) -> Result<RunStep, String> {
     Ok(RunStep { command: command(rest), heredocs: line.heredocs.clone(), mounts, network, insecure })
 }
 
-fn onbuild(line: &Line, rest: &str, escape: char) -> Result<String, String> {
-    if rest.is_empty() {
-        return Err("ONBUILD requires at least one argument".into());
-    }
+/// The line that `ONBUILD` keeps.
+fn triggered(line: &Line, rest: &str) -> Line {
     let (keyword, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-    match keyword.to_lowercase().as_str() {
-        "onbuild" => return Err("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed".into()),
-        "from" | "maintainer" => return Err(format!("{} isn't allowed as an ONBUILD trigger", keyword.to_uppercase())),
-        _ => {}
-    }
-    let inner = Line {
+    Line {
         keyword: keyword.to_lowercase(),
         typed_keyword: keyword.to_string(),
         rest: after.trim().to_string(),
         text: rest.to_string(),
         ..line.clone()
-    };
-    parsed(&inner, escape)?;
+    }
+}
+
+fn onbuild(line: &Line, rest: &str) -> Result<String, String> {
+    if rest.is_empty() {
+        return Err("ONBUILD requires at least one argument".into());
+    }
+    let keyword = rest.split_whitespace().next().unwrap_or("");
+    match keyword.to_lowercase().as_str() {
+        "onbuild" => return Err("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed".into()),
+        "from" | "maintainer" => return Err(format!("{} isn't allowed as an ONBUILD trigger", keyword.to_uppercase())),
+        _ => {}
+    }
     let bodies: String = line.heredocs.iter().map(|h| format!("\n{}{}", h.content, h.name)).collect();
     Ok(rest.to_string() + &bodies)
 }
@@ -291,26 +328,32 @@ fn health(flags: &Flags, rest: &str) -> Result<Health, String> {
         "" => return Err("HEALTHCHECK requires at least one argument".into()),
         "NONE" if !after.is_empty() => return Err("HEALTHCHECK NONE takes no arguments".into()),
         "NONE" => return Ok(Health::default()),
-        "CMD" if after.is_empty() => return Err("Missing command after HEALTHCHECK CMD".into()),
-        "CMD" => {}
-        _ => return Err(format!("Unknown type {:?} in HEALTHCHECK (try CMD)", kind.to_uppercase())),
+        _ => {}
     }
     flags.allow(&["interval", "timeout", "start-period", "start-interval", "retries"], &[])?;
+    match kind.to_uppercase().as_str() {
+        "CMD" if after.is_empty() || json_strings(after).is_some_and(|words| words.is_empty()) => {
+            return Err("Missing command after HEALTHCHECK CMD".into());
+        }
+        "CMD" => {}
+        other => return Err(format!("Unknown type {other:?} in HEALTHCHECK (try CMD)")),
+    }
     let time = |name: &str| match flags.value(name)? {
         None => Ok(0),
         Some(text) => {
-            let time = crate::container::spec::parse_duration(&text)
-                .map_err(|_| format!("time: invalid duration {text:?}"))?;
-            let nanos = u64::try_from(time).unwrap_or(0);
-            if (1..1_000_000).contains(&nanos) {
+            let time = crate::container::spec::parse_duration(&text)?;
+            if time != 0 && time < 1_000_000 {
                 return Err(format!("Interval {name:?} cannot be less than 1ms"));
             }
-            Ok(nanos)
+            Ok(u64::try_from(time).unwrap_or(0))
         }
     };
     let retries = match flags.value("retries")? {
         None => 0,
         Some(text) => match text.parse::<i64>() {
+            Ok(n) if i32::try_from(n).is_err() => {
+                return Err(format!("strconv.ParseInt: parsing {text:?}: value out of range"));
+            }
             Ok(n) if n < 0 => return Err(format!("--retries cannot be negative ({n})")),
             Ok(n) => u32::try_from(n).unwrap_or(u32::MAX),
             Err(_) => return Err(format!("strconv.ParseInt: parsing {text:?}: invalid syntax")),

@@ -5,7 +5,7 @@ use super::expand::{Vars, expand};
 use super::flags::split;
 use super::instruction::{Instruction, Located};
 use super::lines::{Line, read};
-use super::parse::instruction;
+use super::parse::{check_words, instruction};
 
 /// A whole Dockerfile.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,7 +60,11 @@ impl Dockerfile {
     pub fn parse(text: &str) -> Result<Dockerfile, ParseError> {
         let (directives, lines) = read(text)?;
         if lines.is_empty() {
-            return Err(ParseError::meaning(0, 0, "file with no instructions"));
+            let last = text.lines().count();
+            return Err(match text.is_empty() {
+                true => ParseError::meaning(0, 0, "the Dockerfile cannot be empty"),
+                false => ParseError::meaning(last, last, "file with no instructions"),
+            });
         }
         let mut file = Dockerfile {
             escape: directives.escape,
@@ -70,6 +74,10 @@ impl Dockerfile {
             check: directives.check,
             gaps: lines.iter().filter(|l| l.gap).map(|l| l.last).collect(),
         };
+        for line in &lines {
+            check_words(line, directives.escape)
+                .map_err(|message| ParseError::meaning(line.first, line.last, message))?;
+        }
         for line in &lines {
             if line.keyword == "from" {
                 let stage = stage(line).map_err(|message| ParseError::at(line.first, line.last, message))?;
@@ -86,8 +94,7 @@ impl Dockerfile {
             }
         }
         if file.stages.is_empty() {
-            let last = lines.last().map_or(1, |l| l.first);
-            return Err(ParseError::meaning(last, last, "no build stage in current context"));
+            return Err(ParseError::meaning(0, 0, "dockerfile contains no stages to build"));
         }
         Ok(file)
     }
@@ -124,7 +131,6 @@ impl Dockerfile {
 
 fn stage(line: &Line) -> Result<Stage, String> {
     let (flags, rest) = split(&line.rest);
-    flags.allow(&["platform"], &[])?;
     let words: Vec<&str> = rest.split_whitespace().collect();
     let (base, name) = match words.as_slice() {
         [base] => (*base, None),
@@ -136,10 +142,12 @@ fn stage(line: &Line) -> Result<Stage, String> {
             && name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-_.".contains(&c));
         if !valid {
             return Err(format!(
-                "invalid name for build stage: {name:?}, name can't start with a number or contain symbols"
+                "invalid name for build stage: {:?}, name can't start with a number or contain symbols",
+                words[2]
             ));
         }
     }
+    flags.allow(&["platform"], &[])?;
     Ok(Stage {
         comments: line.comments.clone(),
         name,

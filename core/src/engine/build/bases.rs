@@ -3,11 +3,12 @@
 use super::context;
 use super::failure::Failure;
 use super::plan::Build;
+use super::pulls::base_key;
 use super::record::{new_record, note_use};
 use super::step::step_key;
 use crate::build::{BuildCacheRecord, Picked, digest_of};
 use crate::dockerfile::nearest;
-use crate::engine::image::{PullPolicy, ensure_quietly, lookup};
+use crate::engine::image::{PullPolicy, ensure_quietly, lookup, wanted};
 use crate::image::wire::Platform;
 use crate::image::{ImageConfig, ImageRecord, LayerRef};
 use crate::layer::{Entry, TarWriter};
@@ -19,7 +20,7 @@ use crate::world::acts::ImportTree;
 const COMMON: [&str; 7] = ["alpine", "busybox", "centos", "debian", "golang", "ubuntu", "fedora"];
 
 impl<W: World> Build<'_, W> {
-    /// An image; pulled where it is not here. `context` is the name it was given on the command line.
+    /// An image, or what is known of one in a registry. `context` is the name it was given on the command line.
     pub async fn load_base(
         &self,
         name: &str,
@@ -36,19 +37,10 @@ impl<W: World> Build<'_, W> {
         };
         let label = context.map_or_else(|| "[internal]".to_string(), |name| format!("[context {name}]"));
         let vertex = self.board.begin(&format!("{label} load metadata for {shown}")).await;
-        let policy = if self.options.pull { PullPolicy::Always } else { PullPolicy::Missing };
-        // The beginning of an id stands for a local image where there is no such name.
-        let found = match (self.options.pull, lookup(self.ctx, name)) {
-            (false, Ok(Some(image))) => Ok(image),
-            _ => ensure_quietly(self.ctx, name, policy, platform).await,
-        };
+        let found = self.find_base(name, context.unwrap_or(name), platform).await;
         match found {
             Ok(image) => {
                 self.board.done(vertex).await;
-                let key = Digest::of(format!("image {}", image.id).as_bytes());
-                let description = format!("pulled from {name}");
-                let layers = image.layers.clone();
-                note_use(self.ctx, BuildCacheRecord { description, ..new_record(self.ctx, key, layers) })?;
                 Ok(image)
             }
             Err(error) => {
@@ -60,6 +52,33 @@ impl<W: World> Build<'_, W> {
                 Err(Failure::solve(format!("{name}: failed to resolve source metadata for {shown}: {reason}{near}")))
             }
         }
+    }
+
+    /// An image that is here, or what is known of one in its registry; `key` is what the build knows it by.
+    async fn find_base(&self, name: &str, key: &str, platform: Option<&str>) -> crate::engine::Result<ImageRecord> {
+        let policy = if self.options.pull { PullPolicy::Always } else { PullPolicy::Missing };
+        let asked = wanted(self.ctx, platform)?;
+        // The beginning of an id stands for a local image where there is no such name.
+        let serves = |image: &ImageRecord| {
+            platform.is_none() || Platform::normal(&image.os, &image.architecture, &image.variant).serves(&asked)
+        };
+        let here = match (self.options.pull, lookup(self.ctx, name)) {
+            (false, Ok(image)) => image.filter(serves),
+            _ => None,
+        };
+        let image = match (here, Reference::parse(name)) {
+            (Some(image), _) => image,
+            (None, Ok(reference)) if !self.options.classic => {
+                let (image, pending) = self.resolve_base(&reference.with_default_tag(), &asked).await?;
+                self.pending.borrow_mut().push((key.to_string(), pending));
+                return Ok(image);
+            }
+            (None, _) => ensure_quietly(self.ctx, name, policy, platform).await?,
+        };
+        let (description, layers) = (format!("pulled from {name}"), image.layers.clone());
+        let key = base_key(&image.id);
+        note_use(self.ctx, BuildCacheRecord { description, ..new_record(self.ctx, key, layers) })?;
+        Ok(image)
     }
 
     /// What `--build-context name=value` gives: an image, or files as an image of one layer.
@@ -153,6 +172,9 @@ fn metadata_reason(shown: &str, message: &str) -> String {
     }
     if message.contains("manifest unknown") || message.contains("name unknown") {
         return format!("{shown}: not found");
+    }
+    if message.starts_with("no matching manifest for") {
+        return "no match for platform in manifest: not found".to_string();
     }
     message.to_string()
 }

@@ -21,6 +21,7 @@ mod mounts;
 mod options;
 mod place;
 mod plan;
+mod pulls;
 mod record;
 mod run;
 mod shared;

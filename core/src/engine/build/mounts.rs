@@ -7,7 +7,7 @@ use super::plan::Build;
 use super::record::{new_record, note_use};
 use super::stage::Stage;
 use crate::build::{BuildCacheRecord, CACHE_MOUNT, Selection, joined};
-use crate::dockerfile::{Mount, MountKind, Sharing};
+use crate::dockerfile::{Heredoc, Mount, MountKind, Sharing};
 use crate::engine::container::StepMount;
 use crate::layer::{Entry, TarWriter};
 use crate::name::{ChainId, Digest};
@@ -193,6 +193,20 @@ impl<W: World> Build<'_, W> {
         tar.add_bytes(&entry, secret)?;
         let volume = self.seeded(Vec::new(), "/", Some(tar.finish()?), &mut to.volumes).await?;
         to.mounts.push(StepMount::Volume { volume, subpath, target: target.to_string(), read_only: true });
+        Ok(())
+    }
+
+    /// A here-document as a file that can be run, in a folder of its own.
+    pub async fn show_script(&self, folder: &str, script: &Heredoc, to: &mut Prepared<'_, W>) -> Result<(), Failure> {
+        let mut tar = TarWriter::new(Vec::new());
+        tar.add_bytes(&Entry::file(&script.name, 0o755, 0), script.content.as_bytes())?;
+        let volume = self.seeded(Vec::new(), "/", Some(tar.finish()?), &mut to.volumes).await?;
+        to.mounts.push(StepMount::Volume {
+            volume,
+            subpath: String::new(),
+            target: folder.to_string(),
+            read_only: true,
+        });
         Ok(())
     }
 

@@ -7,16 +7,18 @@ use super::copy::takes_context;
 use super::failure::Failure;
 use super::lint::{self, Begins, Warning};
 use super::options::{Call, Options};
+use super::pulls::Pending;
 use super::record::{new_record, note_use};
 use super::shared::Shared;
 use crate::build::{Applying, BuildCacheRecord, Ignore, Tree, before, needed, sources};
 use crate::dockerfile::{Dockerfile, Instruction, Located, Network, ParseError, Vars, expand};
 use crate::engine::Ctx;
-use crate::image::ImageRecord;
 use crate::image::wire::Platform;
+use crate::image::{ImageRecord, LayerRef};
 use crate::name::Digest;
 use crate::world::World;
 use cutaway_userland::sorted::{Map as BTreeMap, Set as BTreeSet};
+use std::cell::RefCell;
 
 /// What the Dockerfile and the command line say together.
 pub struct Plan {
@@ -71,7 +73,7 @@ impl Plan {
 }
 
 /// All that a build has at hand.
-pub struct Build<'a, W> {
+pub struct Build<'a, W: World> {
     pub ctx: &'a Ctx<W>,
     pub options: &'a Options,
     pub board: &'a Board<'a, W>,
@@ -84,6 +86,9 @@ pub struct Build<'a, W> {
     pub wanted: BTreeSet<usize>,
     /// Images that stages begin with or copy from, and named contexts, by the name in the Dockerfile.
     pub bases: BTreeMap<String, ImageRecord>,
+    /// Those of the images whose layers have not been got, and the layers of those that were got since.
+    pub pending: RefCell<Vec<(String, Pending<'a, W>)>>,
+    pub pulled: RefCell<BTreeMap<String, Vec<LayerRef>>>,
     pub tree: Tree,
     pub ignore: Ignore,
     /// What the bases show to be questionable.
@@ -92,7 +97,7 @@ pub struct Build<'a, W> {
 }
 
 impl<'a, W: World> Build<'a, W> {
-    /// Reads the Dockerfile and finds its bases; those that are not here are pulled.
+    /// Reads the Dockerfile and finds out what its bases are.
     pub async fn plan(
         ctx: &'a Ctx<W>,
         options: &'a Options,
@@ -111,6 +116,8 @@ impl<'a, W: World> Build<'a, W> {
             target,
             wanted,
             bases: BTreeMap::new(),
+            pending: RefCell::default(),
+            pulled: RefCell::default(),
             tree: Tree::default(),
             ignore: Ignore::default(),
             warnings: Vec::new(),

@@ -24,6 +24,9 @@ use std::time::Duration;
 /// How long after one attempt to end a step the next one is made.
 const KILL_AGAIN: Duration = Duration::from_millis(50);
 
+/// Where a here-document stands that is run as a file.
+const PIPES: &str = "/dev/pipes";
+
 type LocalWait<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 impl<W: World> Build<'_, W> {
@@ -44,6 +47,7 @@ impl<W: World> Build<'_, W> {
             format!("{:?}", (&mounts, step.network, step.insecure)),
         ];
         let mut parts: Vec<String> = parts.to_vec();
+        parts.extend(Self::script(step).map(|script| script.content.clone()));
         for mount in &mounts {
             if let MountKind::Bind { from: Some(from), .. } = &mount.kind {
                 parts.push(format!("{:?}", self.layers_of(from)?));
@@ -67,6 +71,7 @@ impl<W: World> Build<'_, W> {
         let Command::Shell(text) = &step.command else { return stage.applying.words(&step.command) };
         let alone = Heredoc::of(text.trim()).is_some();
         let script = match alone {
+            true if Self::script(step).is_some() => format!("{PIPES}/{}", heredoc.name),
             true => heredoc.content.clone(),
             false => {
                 let bodies: String = step.heredocs.iter().map(|h| format!("\n{}{}", h.content, h.name)).collect();
@@ -74,6 +79,13 @@ impl<W: World> Build<'_, W> {
             }
         };
         stage.applying.words(&Command::Shell(script))
+    }
+
+    /// A here-document that names its own interpreter: it is a file.
+    fn script(step: &RunStep) -> Option<&Heredoc> {
+        let Command::Shell(text) = &step.command else { return None };
+        let heredoc = step.heredocs.first().filter(|heredoc| heredoc.content.starts_with("#!"));
+        heredoc.filter(|_| Heredoc::of(text.trim()).is_some())
     }
 
     /// Runs the step; the places that were made only to mount on.
@@ -87,7 +99,10 @@ impl<W: World> Build<'_, W> {
         vertex: Vertex,
     ) -> Result<Vec<String>, Failure> {
         let mut prepared = Prepared::new(Locks::of(self.ctx, snapshot));
-        let ready = self.mounts(stage, mounts, &mut prepared).await;
+        let mut ready = self.mounts(stage, mounts, &mut prepared).await;
+        if let (Ok(()), Some(script)) = (&ready, Self::script(step)) {
+            ready = self.show_script(PIPES, script, &mut prepared).await;
+        }
         let result = match ready {
             Ok(()) => {
                 let spec = self.spec(stage, snapshot, step, argv, env, &prepared);

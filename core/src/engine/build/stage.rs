@@ -3,6 +3,7 @@
 use super::board::Vertex;
 use super::failure::Failure;
 use super::plan::{Build, base_name, named_context, stage_context};
+use super::pulls::base_key;
 use super::step::{Step, step_key};
 use crate::build::{Applying, apply, sources};
 use crate::dockerfile::{Dockerfile, Instruction, Located, Vars, expand_for_show};
@@ -83,8 +84,7 @@ impl<W: World> Build<'_, W> {
         self.tell_context().await;
         let triggers = std::mem::take(&mut stage.applying.config.on_build);
         for text in triggers {
-            let parsed =
-                Dockerfile::parse(&format!("FROM scratch\n{text}")).map_err(|e| Failure::solve(e.to_string()))?;
+            let parsed = Dockerfile::parse(&format!("FROM scratch\n{text}")).map_err(|e| Failure::solve(e.message))?;
             for located in parsed.stages.iter().flat_map(|s| &s.instructions) {
                 self.instruction(&mut stage, located).await?;
             }
@@ -137,12 +137,12 @@ impl<W: World> Build<'_, W> {
             stage.applying.config.env.push(PATH.to_string());
         }
         if of_image {
-            let shown = crate::name::Reference::parse(&base).map_or(base, |r| r.with_default_tag().to_string());
-            let name = format!("{}FROM {shown}", stage.place());
+            let shown = crate::name::Reference::parse(&base).map_or(base.clone(), |r| r.with_default_tag().to_string());
+            let label = stage.place();
             // Stages with the same base have it in common.
-            if self.shared.tells(&shown) {
-                let vertex = self.board.begin(&name).await;
-                self.board.done(vertex).await;
+            self.stand_on(&base, &shown, &label).await?;
+            if let Some(layers) = self.pulled.borrow().get(&base) {
+                stage.layers = layers.clone();
             }
         }
         Ok(stage)
@@ -180,7 +180,7 @@ impl<W: World> Build<'_, W> {
             layers: image.layers.clone(),
             times,
             history: image.history.clone(),
-            key: Digest::of(format!("image {}", image.id).as_bytes()),
+            key: base_key(&image.id),
             platform: Platform::normal(&image.os, &image.architecture, &image.variant),
             base_author: image.author.clone(),
             ..empty(image.config.clone())
@@ -194,19 +194,20 @@ impl<W: World> Build<'_, W> {
     }
 
     /// Tells, once, of an image that is copied from.
-    async fn tell_source(&self, name: &str) {
+    async fn tell_source(&self, name: &str) -> Result<(), Failure> {
         let shown = crate::name::Reference::parse(name).map_or(name.to_string(), |r| r.with_default_tag().to_string());
-        if self.bases.contains_key(name) && named_context(self.options, name).is_none() && self.shared.tells(&shown) {
-            let vertex = self.board.begin(&format!("FROM {shown}")).await;
-            self.board.done(vertex).await;
+        let waits = || self.pending.borrow().iter().any(|(pending, _)| pending == name);
+        if self.bases.contains_key(name) && (named_context(self.options, name).is_none() || waits()) {
+            self.stand_on(name, &shown, "").await?;
         }
+        Ok(())
     }
 
     pub async fn instruction(&self, stage: &mut Stage, located: &Located) -> Result<(), Failure> {
         for name in sources(&located.instruction) {
             match self.file.stage_index(&name) {
                 Some(index) if self.wanted.contains(&index) => drop(self.shared.wait(index).await?),
-                _ => self.tell_source(&name).await,
+                _ => self.tell_source(&name).await?,
             }
         }
         if self.shared.is_stopped() {

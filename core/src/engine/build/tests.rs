@@ -271,6 +271,11 @@ fn what_is_refused() {
             "alpne: failed to resolve source metadata for docker.io/library/alpne:latest: pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed (did you mean alpine?)",
         ),
         ("FROM --platform=foo busybox", "", "failed to parse platform foo: "),
+        (
+            "FROM --platform=linux/s390x busybox",
+            "--build-arg 'BUILDKIT_DOCKERFILE_CHECK=skip=FromPlatformFlagConstDisallowed;error=true'",
+            "lint violation found for rules: InvalidBaseImagePlatform",
+        ),
         ("FROM busybox AS tset", "--target test", "target stage \"test\" could not be found (did you mean tset?)"),
         ("RUN true", "--build-arg BUILDKIT_DOCKERFILE_CHECK=error=true", ""),
         (
@@ -366,7 +371,7 @@ fn checks_of_all_stages() {
          WARNING: JSONArgsRecommended - https://docs.docker.com/go/dockerfile/rule/json-args-recommended/\n\
          JSON arguments recommended for CMD to prevent unintended behavior related to OS signals\n\
          Dockerfile:8\n--------------------\n   6 |     FROM busybox AS two\n   7 |     COPY f /\n   8 | >>> CMD x\n   9 |     \n--------------------\n\
-         1\n2\n0\nalpine\nbusybox\n\
+         1\n2\n0\nbusybox\n\
          \u{20}     \"ruleName\": \"InvalidDefinitionDescription\",\n\u{20}     \"ruleName\": \"ExposeInvalidFormat\",\n\u{20}     \"filename\": \"Dockerfile\",\n\
          0\nERROR: failed to build: failed to solve: failed to read dockerfile: open no: no such file or directory\n"
     );
@@ -404,4 +409,37 @@ fn caches_are_for_one_at_a_time_across_builds() {
     assert_eq!(build("locked"), "10\nin 1\nout 1\nin 2\nout 2\n");
     assert_eq!(build("shared"), "6\nin 1\nin 2\nout 1\nout 2\n");
     assert_eq!(build("private"), "6\nin 2\nout 2\n");
+}
+
+#[test]
+fn bases_are_pulled_where_they_are_stood_upon() {
+    let script = "mkdir c; cd c; printf 'FROM alpine AS one\\nRUN true\\nFROM alpine\\nCOPY --from=busybox /etc/passwd /p\\n' > Dockerfile\n\
+                  docker build -t t . 2>&1 | sed -E 's/sha256:[0-9a-f]{64}/D/g; s/[0-9.]+[kM]?B/N/g; s/ [0-9.]+s( done)?$/ T\\1/' | grep -E '^#[0-9]+ (.*FROM|D |resolve|extracting|.*metadata)' | grep -v DONE | sort -u\n\
+                  docker images --format '{{.Repository}}'; docker build . 2>&1 | grep -c -E 'CACHED|extracting'\n\
+                  docker rmi -f t > /dev/null; docker builder prune -af > /dev/null; docker build --progress=rawjson . 2>&1 | grep -c '\"total\"'; docker images -q | wc -l";
+    assert_eq!(
+        shell(script),
+        "#2 [internal] load metadata for docker.io/library/alpine:latest\n\
+         #3 [internal] load metadata for docker.io/library/busybox:latest\n\
+         #5 D N / N done\n#5 [stage-1 1/2] FROM docker.io/library/alpine:latest@D\n\
+         #5 extracting D done\n#5 resolve docker.io/library/alpine:latest@D done\n\
+         #6 D N / N done\n#6 FROM docker.io/library/busybox:latest@D\n\
+         #6 extracting D done\n#6 resolve docker.io/library/busybox:latest@D done\n\
+         t\n1\n12\n1\n"
+    );
+}
+
+#[test]
+fn a_here_document_with_an_interpreter_is_a_file() {
+    for (dockerfile, expected) in [
+        ("RUN <<EOF\\n#!/bin/sh -e\\necho \"$0\" > /f\\nEOF", "/dev/pipes/EOF\n"),
+        ("RUN <<-EOF\\n\\techo plain > /f\\nEOF", "plain\n"),
+        ("RUN cat <<EOF > /f && echo more >> /f\\nto cat\\nEOF", "to cat\nmore\n"),
+    ] {
+        assert_eq!(
+            built(&format!("FROM busybox\\n{dockerfile}"), "docker run --rm it cat /f"),
+            expected,
+            "{dockerfile}"
+        );
+    }
 }

@@ -107,6 +107,36 @@ async fn fetch<W: World>(
     platform: &Platform,
     out: &Progress<'_, W>,
 ) -> Result<bool> {
+    let Resolved { digest, manifest, .. } = resolve_name(remote, reference, platform, out).await?;
+    let image = get_image(ctx, remote, &manifest, out).await?;
+    out.say(&format!("Digest: {digest}")).await;
+    let before = ctx.world().get::<TagRecord>(&reference.key())?;
+    tag_image(ctx, &reference.with_digest(digest), &image.id)?;
+    if reference.digest().is_none() {
+        tag_image(ctx, reference, &image.id)?;
+    }
+    image_event(ctx, "pull", &reference.familiar(), &reference.familiar_name());
+    Ok(before.is_none_or(|tag| tag.image != image.id))
+}
+
+/// What a name means in its registry, for one platform.
+pub struct Resolved {
+    pub digest: Digest,
+    pub manifest: Manifest,
+    /// What was read to find that out: digests and sizes.
+    pub documents: Vec<(Digest, usize)>,
+}
+
+/// Asks what a name means.
+///
+/// # Errors
+/// In the words of a pull.
+pub async fn resolve_name<W: World>(
+    remote: &Remote<'_, W>,
+    reference: &Reference,
+    platform: &Platform,
+    out: &Progress<'_, W>,
+) -> Result<Resolved> {
     let wanted = match (reference.digest(), reference.tag()) {
         (Some(digest), _) => digest.to_string(),
         (None, tag) => tag.unwrap_or("latest").to_string(),
@@ -114,13 +144,15 @@ async fn fetch<W: World>(
     let (bytes, digest) = get_manifest(remote, reference, &wanted).await?;
     let shown = if reference.digest().is_some() { reference.to_string() } else { wanted };
     out.say(&format!("{shown}: Pulling from {}", reference.path())).await;
+    let mut documents = vec![(digest, bytes.len())];
     let manifest = match Document::parse(&bytes).map_err(Error::Daemon)? {
         Document::Manifest(manifest) => manifest,
         Document::Index(index) => {
             let Some(chosen) = choose(&index.manifests, platform) else {
                 return Err(Error::Client(format!("no matching manifest for {platform} in the manifest list entries")));
             };
-            let (bytes, _) = get_manifest(remote, reference, &chosen.digest.to_string()).await?;
+            let (bytes, digest) = get_manifest(remote, reference, &chosen.digest.to_string()).await?;
+            documents.push((digest, bytes.len()));
             match Document::parse(&bytes).map_err(Error::Daemon)? {
                 Document::Manifest(manifest) => manifest,
                 Document::Index(_) => {
@@ -132,15 +164,7 @@ async fn fetch<W: World>(
             }
         }
     };
-    let image = get_image(ctx, remote, &manifest, out).await?;
-    out.say(&format!("Digest: {digest}")).await;
-    let before = ctx.world().get::<TagRecord>(&reference.key())?;
-    tag_image(ctx, &reference.with_digest(digest), &image.id)?;
-    if reference.digest().is_none() {
-        tag_image(ctx, reference, &image.id)?;
-    }
-    image_event(ctx, "pull", &reference.familiar(), &reference.familiar_name());
-    Ok(before.is_none_or(|tag| tag.image != image.id))
+    Ok(Resolved { digest, manifest, documents })
 }
 
 async fn get_manifest<W: World>(
@@ -180,6 +204,17 @@ async fn get_image<W: World>(
     if let Some(image) = ctx.world().get::<ImageRecord>(&id.to_string())? {
         return Ok(image);
     }
+    let (config, bytes) = get_config(remote, manifest).await?;
+    let layers = get_layers(ctx, remote, manifest, &config, out).await?;
+    ctx.act("Keep the configuration: its digest is the image's id", PutBlob { bytes: bytes.into() }).await?;
+    let image = config.record(id, layers);
+    keep_image(ctx, &image)?;
+    Ok(image)
+}
+
+/// The configuration that a manifest names, and its text.
+pub async fn get_config<W: World>(remote: &Remote<'_, W>, manifest: &Manifest) -> Result<(ConfigFile, Vec<u8>)> {
+    let id = manifest.config.digest;
     let request = remote.request("GET", &format!("blobs/{id}"));
     let response = remote.send("Get the image's configuration", request).await?;
     if response.status != 200 {
@@ -196,11 +231,7 @@ async fn get_image<W: World>(
             config.rootfs.diff_ids.len()
         )));
     }
-    let layers = get_layers(ctx, remote, manifest, &config, out).await?;
-    ctx.act("Keep the configuration: its digest is the image's id", PutBlob { bytes: response.body.into() }).await?;
-    let image = config.record(id, layers);
-    keep_image(ctx, &image)?;
-    Ok(image)
+    Ok((config, response.body))
 }
 
 async fn get_layers<W: World>(
@@ -220,14 +251,7 @@ async fn get_layers<W: World>(
     for (layer, _) in manifest.layers.iter().zip(&chains).filter(|(_, chain)| !here(chain)) {
         let short = layer.digest.short();
         if !world.has_blob(&layer.digest) {
-            let request = remote.request("GET", &format!("blobs/{}", layer.digest));
-            let act = FetchBlob { request: request.clone(), digest: layer.digest, size: layer.size };
-            ctx.act("The image needs this layer, and it is not here yet", act).await.map_err(
-                |fault| match unreachable(&request, fault) {
-                    Error::Daemon(text) => Error::Client(text),
-                    other => other,
-                },
-            )?;
+            fetch_layer(ctx, remote, layer).await?;
             out.status(&short, "Verifying Checksum").await;
         }
         out.status(&short, "Download complete").await;
@@ -236,26 +260,49 @@ async fn get_layers<W: World>(
     let mut parent = None;
     for ((layer, chain), diff_id) in manifest.layers.iter().zip(&chains).zip(&config.rootfs.diff_ids) {
         if !here(chain) {
-            let act = UnpackLayer { blob: layer.digest, diff_id: *diff_id, parent, chain: *chain };
-            let why = "Containers share the unpacked layer; its digest proves that it is what the image was made with";
-            ctx.act(why, act).await.map_err(|f| Error::Client(format!("failed to register layer: {f}")))?;
+            unpack_layer(ctx, layer, *diff_id, parent, *chain).await?;
             out.status(&layer.digest.short(), "Pull complete").await;
         }
-        layers.push(LayerRef {
-            diff_id: *diff_id,
-            chain: *chain,
-            blob: layer.digest,
-            blob_size: layer.size,
-            size: world.layer_size(chain),
-        });
+        layers.push(stored_layer(ctx, layer, *diff_id, *chain)?);
         parent = Some(*chain);
     }
-    // A layer that another image brought as a different blob is stored as that one.
-    let stored = world.list::<ImageRecord>()?;
-    for layer in layers.iter_mut().filter(|l| !world.has_blob(&l.blob)) {
-        if let Some(same) = stored.iter().flat_map(|i| &i.layers).find(|l| l.chain == layer.chain) {
-            *layer = same.clone();
-        }
-    }
     Ok(layers)
+}
+
+/// Gets the blob of a layer.
+pub async fn fetch_layer<W: World>(ctx: &Ctx<W>, remote: &Remote<'_, W>, layer: &Descriptor) -> Result<()> {
+    let request = remote.request("GET", &format!("blobs/{}", layer.digest));
+    let act = FetchBlob { request: request.clone(), digest: layer.digest, size: layer.size };
+    let fetched = ctx.act("The image needs this layer, and it is not here yet", act).await;
+    fetched.map_err(|fault| match unreachable(&request, fault) {
+        Error::Daemon(text) => Error::Client(text),
+        other => other,
+    })?;
+    Ok(())
+}
+
+/// Unpacks a layer that is here as a blob.
+pub async fn unpack_layer<W: World>(
+    ctx: &Ctx<W>,
+    layer: &Descriptor,
+    diff_id: Digest,
+    parent: Option<ChainId>,
+    chain: ChainId,
+) -> Result<()> {
+    let act = UnpackLayer { blob: layer.digest, diff_id, parent, chain };
+    let why = "Containers share the unpacked layer; its digest proves that it is what the image was made with";
+    ctx.act(why, act).await.map_err(|f| Error::Client(format!("failed to register layer: {f}")))?;
+    Ok(())
+}
+
+/// An unpacked layer as images name it: one that another image brought as a different blob is stored as that one.
+pub fn stored_layer<W: World>(ctx: &Ctx<W>, layer: &Descriptor, diff_id: Digest, chain: ChainId) -> Result<LayerRef> {
+    let world = ctx.world();
+    let size = world.layer_size(&chain);
+    let own = LayerRef { diff_id, chain, blob: layer.digest, blob_size: layer.size, size };
+    if world.has_blob(&own.blob) {
+        return Ok(own);
+    }
+    let stored = world.list::<ImageRecord>()?;
+    Ok(stored.iter().flat_map(|i| &i.layers).find(|l| l.chain == chain).cloned().unwrap_or(own))
 }

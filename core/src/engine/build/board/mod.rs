@@ -39,10 +39,41 @@ pub(super) enum State {
     Canceled,
 }
 
-/// A line below a vertex, as `transferring context: 2B`.
+/// A line below a vertex, as `transferring context: 2B`, or as `sha256:… 1.05MB / 2.1MB`.
 pub(super) struct Note {
-    text: String,
-    at: Duration,
+    id: String,
+    /// Bytes: done, and in all; 0 where nothing is counted.
+    current: u64,
+    total: u64,
+    started: Duration,
+    completed: Option<Duration>,
+}
+
+impl Note {
+    /// How much is done.
+    fn bytes(&self) -> Option<String> {
+        let size = |bytes: u64| {
+            let units = ["B", "kB", "MB", "GB", "TB"];
+            let unit = (0..5).rev().find(|unit| bytes >= 1000_u64.pow(*unit)).unwrap_or(0);
+            match unit {
+                0 => format!("{bytes}B"),
+                unit => format!("{:.2}{}", bytes as f64 / 1000_f64.powi(unit as i32), units[unit as usize]),
+            }
+        };
+        (self.total > 0).then(|| format!("{} / {}", size(self.current), size(self.total)))
+    }
+
+    fn seconds(&self, now: Duration) -> f64 {
+        self.completed.unwrap_or(now).saturating_sub(self.started).as_secs_f64()
+    }
+
+    /// As one line of plain progress.
+    fn line(&self, now: Duration) -> String {
+        let bytes = self.bytes().map_or_else(String::new, |bytes| format!(" {bytes}"));
+        let took = self.seconds(now);
+        let took = if took > 0.01 { format!(" {took:.1}s") } else { String::new() };
+        format!("{}{bytes}{took}{}", self.id, if self.completed.is_some() { " done" } else { "" })
+    }
 }
 
 pub(super) struct Row {
@@ -144,12 +175,41 @@ impl<'a, W: World> Board<'a, W> {
 
     /// A line about it that says something is done, as `transferring context: 2B`.
     pub async fn note(&self, vertex: Vertex, text: &str) {
-        let note = Note { text: text.to_string(), at: self.ctx.world().now() };
+        let now = self.ctx.world().now();
+        let note = Note { id: text.to_string(), current: 0, total: 0, started: now, completed: Some(now) };
+        let line = note.line(now);
         self.told.rows.borrow_mut()[vertex.0].notes.push(note);
         // On a terminal it is drawn with what comes next.
         if self.mode != ProgressMode::Tty {
-            self.changed(vertex, Some(format!("{text} done")), rawjson::status).await;
+            self.changed(vertex, Some(line), |row| rawjson::status(row, row.notes.last(), now)).await;
         }
+    }
+
+    /// A part of it begins that may take a while; `total` is its bytes, 0 where they are not counted.
+    pub async fn begin_status(&self, vertex: Vertex, id: &str, total: u64) -> usize {
+        let now = self.ctx.world().now();
+        let note = Note { id: id.to_string(), current: 0, total, started: now, completed: None };
+        let index = {
+            let notes = &mut self.told.rows.borrow_mut()[vertex.0].notes;
+            notes.push(note);
+            notes.len() - 1
+        };
+        // On a pipe it is told when it is done.
+        if self.mode != ProgressMode::Plain {
+            self.changed(vertex, None, |row| rawjson::status(row, row.notes.get(index), now)).await;
+        }
+        index
+    }
+
+    /// The part is done.
+    pub async fn end_status(&self, vertex: Vertex, index: usize) {
+        let now = self.ctx.world().now();
+        let line = {
+            let note = &mut self.told.rows.borrow_mut()[vertex.0].notes[index];
+            (note.current, note.completed) = (note.total, Some(now));
+            note.line(now)
+        };
+        self.changed(vertex, Some(line), |row| rawjson::status(row, row.notes.get(index), now)).await;
     }
 
     /// What is questionable about the Dockerfile: told at the vertex that loads it, where there is one, and once more

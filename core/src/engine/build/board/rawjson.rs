@@ -26,13 +26,18 @@ pub fn vertex(row: &Row) -> Value {
     json!({ "vertexes": [vertex] })
 }
 
-/// The last note of a vertex.
-pub fn status(row: &Row) -> Value {
-    let Some(Note { text, at }) = row.notes.last() else { return json!({}) };
-    let at = rfc3339(*at);
-    json!({ "statuses": [{
-        "id": text, "vertex": row.digest(), "current": 0, "timestamp": at, "started": rfc3339(row.started), "completed": at,
-    }] })
+/// A note of a vertex as it is now.
+pub fn status(row: &Row, note: Option<&Note>, now: Duration) -> Value {
+    let Some(note) = note else { return json!({}) };
+    let mut told = json!({ "id": note.id, "vertex": row.digest(), "current": note.current });
+    if note.total > 0 {
+        told["total"] = json!(note.total);
+    }
+    (told["timestamp"], told["started"]) = (json!(rfc3339(now)), json!(rfc3339(note.started)));
+    if let Some(completed) = note.completed {
+        told["completed"] = json!(rfc3339(completed));
+    }
+    json!({ "statuses": [told] })
 }
 
 /// A line that its program printed.

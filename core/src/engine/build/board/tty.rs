@@ -37,7 +37,9 @@ pub fn lines(
         let took = format!("{:.1}s", end.saturating_sub(row.started).as_secs_f64());
         lines.push(cells(&format!(" => {mark}{}", row.name), &took, width));
         for note in &row.notes {
-            lines.push(cells(&format!(" => => {}", note.text), "0.0s", width));
+            let took = format!("{:.1}s", note.seconds(now));
+            let right = note.bytes().map_or_else(|| took.clone(), |bytes| format!("{bytes}  {took}"));
+            lines.push(cells(&format!(" => => {}", note.id), &right, width));
         }
         for warning in &row.warnings {
             lines.push(cells(&format!(" => WARN: {warning}"), &took, width));

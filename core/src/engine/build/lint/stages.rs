@@ -79,7 +79,8 @@ impl Walk<'_> {
         let stage = &self.file.stages[index];
         // What an image triggers stands at the stage's own lines.
         for text in std::mem::take(&mut state.applying.config.on_build) {
-            let Ok(file) = Dockerfile::parse(&format!("FROM scratch\n{text}")) else { continue };
+            let file = Dockerfile::parse(&format!("FROM scratch\n{text}"))
+                .map_err(|error| ParseError::meaning(stage.first, stage.last, error.message))?;
             for mut located in file.stages.into_iter().flat_map(|s| s.instructions) {
                 (located.first, located.last) = (stage.first, stage.last);
                 self.instruction(&located, state)?;
