@@ -14,7 +14,7 @@ use crate::world::acts::*;
 use crate::world::{Fault, World};
 use cutaway_userland::Errno;
 use cutaway_userland::sorted::Arrange;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Looks up the container's networks and takes addresses in each.
 pub(super) async fn reserve<W: World>(ctx: &Ctx<W>, record: &mut ContainerRecord) -> Result<Vec<NetworkRecord>> {
@@ -338,8 +338,10 @@ pub(super) async fn publish_ports<W: World>(
             Some(PublishPort { container, host: *host, host_port, protocol, to: to(host)?, port: container_port })
         });
         let acts: Vec<PublishPort> = acts.collect();
-        publish_one(ctx, record, &acts, &host_port).await.map_err(|(host, port, fault)| {
-            Error::Daemon(refusal(ctx, record, &endpoint.endpoint_id, host, port, &fault))
+        publish_one(ctx, record, &acts, &host_port).await.map_err(|(act, fault)| {
+            let why = refusal(ctx, record, &act, &host_port, &fault);
+            let (name, id) = (&record.name, &endpoint.endpoint_id);
+            Error::Daemon(format!("driver failed programming external connectivity on endpoint {name} ({id}): {why}"))
         })?;
     }
     Ok(())
@@ -351,7 +353,7 @@ async fn publish_one<W: World>(
     record: &mut ContainerRecord,
     acts: &[PublishPort],
     range: &str,
-) -> std::result::Result<(), (IpAddr, u16, Fault)> {
+) -> std::result::Result<(), (PublishPort, Fault)> {
     let (from, to) = range.split_once('-').unwrap_or((range, range));
     let (from, to): (u16, u16) = (from.parse().unwrap_or(0), to.parse().unwrap_or(0));
     let mut last = None;
@@ -374,7 +376,7 @@ async fn publish_one<W: World>(
                 // A host without version 6 has nothing to publish there.
                 Err(fault) if host.is_ipv6() && acts.len() > 1 && no_such_family(&fault) => {}
                 Err(fault) => {
-                    failed = Some((host, host_port, fault));
+                    failed = Some((act, fault));
                     break;
                 }
             }
@@ -402,27 +404,25 @@ pub(super) fn unpublish(container: &str, binding: &PortBinding) -> UnpublishPort
     }
 }
 
-/// Docker's words for a port that can't be had: another container's, or the host's own.
-fn refusal<W: World>(
-    ctx: &Ctx<W>,
-    record: &ContainerRecord,
-    endpoint: &str,
-    host: IpAddr,
-    port: u16,
-    fault: &Fault,
-) -> String {
+/// Docker's words for a port that can't be had: another container's, or the host's own. Source: moby,
+/// libnetwork/portallocator and libnetwork/drivers/bridge/port_mapping_linux.go.
+fn refusal<W: World>(ctx: &Ctx<W>, record: &ContainerRecord, act: &PublishPort, range: &str, fault: &Fault) -> String {
     let all = ctx.world().list::<ContainerRecord>().unwrap_or_default();
     let mut known = all.iter().flat_map(|r| &r.ports).chain(&record.ports);
-    let ours = known.any(|p| p.host_port == port && (p.host == host || p.host.is_unspecified()));
-    let shown = if host.is_ipv6() { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-    let why = if fault.number() != Some(Errno::EADDRINUSE) {
-        fault.to_string()
-    } else if ours {
-        format!("Bind for {shown} failed: port is already allocated")
-    } else {
-        format!("failed to bind host port for {shown}: address already in use")
+    let ours = known.any(|p| p.host_port == act.host_port && (p.host == act.host || p.host.is_unspecified()));
+    let shown = SocketAddr::new(act.host, act.host_port);
+    let why = match fault.number() {
+        Some(Errno::EADDRINUSE) if ours && range.split_once('-').is_some_and(|(from, to)| from != to) => {
+            return "all ports are allocated".into();
+        }
+        Some(Errno::EADDRINUSE) if ours => return format!("Bind for {shown} failed: port is already allocated"),
+        Some(Errno::EADDRINUSE) => "address already in use",
+        Some(Errno::EADDRNOTAVAIL) => "cannot assign requested address",
+        Some(Errno::EACCES) => "permission denied",
+        _ => return fault.to_string(),
     };
-    format!("driver failed programming external connectivity on endpoint {} ({endpoint}): {why}", record.name)
+    let to = SocketAddr::new(act.to, act.port);
+    format!("failed to bind host port for {shown}:{to}/{}: {why}", act.protocol.name())
 }
 
 /// `docker network connect`: puts a container into one more network, at once if it runs.

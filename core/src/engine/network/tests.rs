@@ -154,11 +154,16 @@ fn ports_that_are_taken() {
         docker run -q -p 7001:80 busybox true 2>&1 | grep -o '0.0.0.0:7.* failed: port is already allocated'\n\
         docker run -q -p 7100:80 -p 7100:81 busybox true 2>&1 | grep -o '0.0.0.0:7.* failed: port is already allocated'\n\
         docker run -d -q --name p2 -p 7000-7010:80 busybox sleep 1000 > /dev/null; docker port p2 80\n\
-        docker rm -f p1 > /dev/null; docker run -q --rm -p 7000:1 busybox echo free";
+        docker run -q -p 7000-7001:80 busybox true 2>&1 | grep -o ': all ports are allocated'\n\
+        docker run -q -p 1.2.3.4:80:80 busybox true 2>&1 | grep -o 'failed to bind.*'; nc -l -p 7300 & sleep 0.1\n\
+        docker run -q -p 7300:80 busybox true 2>&1 | grep -o 'failed to bind.*'\n\
+        docker rm -f p1 > /dev/null; docker run -q --rm -p 7000:1 busybox echo free; kill %1";
     assert_eq!(
         shell(script),
         "0.0.0.0:7001 failed: port is already allocated\n0.0.0.0:7100 failed: port is already allocated\n\
-         0.0.0.0:7002\n[::]:7002\nfree\n"
+         0.0.0.0:7002\n[::]:7002\n: all ports are allocated\n\
+         failed to bind host port for 1.2.3.4:80:172.17.0.4:80/tcp: cannot assign requested address\n\
+         failed to bind host port for 0.0.0.0:7300:172.17.0.4:80/tcp: address already in use\nfree\n"
     );
 }
 
