@@ -166,11 +166,15 @@ s.bind(('10.9.0.2', 7777))
 s.sendto(b'$1\n', ('10.9.0.1', 9000))"; wait; }
         hear one 10.7.0.10; send first; docker rm -f one > /dev/null
         hear two 10.7.0.20; send second
+        docker run -d --name any -p 80 -p 81/udp cutaway/base sleep 100 > /dev/null; docker port any | grep 0.0.0.0
         docker run -d --name s1 --network net -p 9999:99/sctp cutaway/base sleep 100 > /dev/null; docker port s1
         nft list table inet cutaway | grep -c 'sctp dport 9999 dnat ip to 10.7.0.2:99'
         docker rm -f s1 > /dev/null; nft list table inet cutaway | grep -c sctp"#;
     if let Some(told) = script("net-udp", text) {
-        assert_eq!(told, "first\nsecond\n99/sctp -> 0.0.0.0:9999\n99/sctp -> [::]:9999\n2\n0\n");
+        assert_eq!(
+            told,
+            "first\nsecond\n80/tcp -> 0.0.0.0:32768\n81/udp -> 0.0.0.0:32768\n99/sctp -> 0.0.0.0:9999\n99/sctp -> [::]:9999\n2\n0\n"
+        );
     }
 }
 

@@ -6,6 +6,7 @@ use crate::container::{
 };
 use crate::engine::Ctx;
 use crate::image::Healthcheck;
+use crate::network::{NetworkDriver, NetworkRecord};
 use crate::view::units::rfc3339;
 use crate::world::World;
 use cutaway_userland::sorted::Map as BTreeMap;
@@ -51,7 +52,7 @@ pub fn inspect_value<W: World>(ctx: &Ctx<W>, record: &ContainerRecord) -> Value 
         },
         "Mounts": record.mounts.iter().map(|m| mount(ctx, m)).collect::<Vec<_>>(),
         "Config": config(record),
-        "NetworkSettings": network_settings(record),
+        "NetworkSettings": network_settings(record, is_bridged(ctx, record)),
     })
 }
 
@@ -352,7 +353,16 @@ fn healthcheck(check: &Healthcheck) -> Value {
     Value::Object(map)
 }
 
-fn network_settings(record: &ContainerRecord) -> Value {
+/// Whether a container is in a network of a bridge: only there does Docker know of ports.
+fn is_bridged<W: World>(ctx: &Ctx<W>, record: &ContainerRecord) -> bool {
+    let of_bridge = |id: &str| {
+        let network = ctx.world().get::<NetworkRecord>(id).ok().flatten();
+        network.is_some_and(|n| n.driver == NetworkDriver::Bridge)
+    };
+    record.endpoints.values().any(|endpoint| of_bridge(&endpoint.network_id))
+}
+
+fn network_settings(record: &ContainerRecord, is_bridged: bool) -> Value {
     let sandbox = record.sandbox.clone().unwrap_or_default();
     let key = if sandbox.is_empty() { String::new() } else { format!("/var/run/docker/netns/{}", &sandbox[..12]) };
     let bridge = record.endpoints.get("bridge").filter(|e| e.address.is_some());
@@ -363,7 +373,7 @@ fn network_settings(record: &ContainerRecord) -> Value {
         "Bridge": "",
         "SandboxID": sandbox,
         "SandboxKey": key,
-        "Ports": Value::Object(ports(record)),
+        "Ports": Value::Object(ports(record, is_bridged)),
         "HairpinMode": false,
         "LinkLocalIPv6Address": "",
         "LinkLocalIPv6PrefixLen": 0,
@@ -392,9 +402,9 @@ fn mac(endpoint: &Endpoint) -> String {
 }
 
 /// By container port: where it is published, or null where it is only exposed.
-fn ports(record: &ContainerRecord) -> Map<String, Value> {
+fn ports(record: &ContainerRecord, is_bridged: bool) -> Map<String, Value> {
     let mut map: BTreeMap<String, Vec<&PortBinding>> = BTreeMap::new();
-    if record.is_running() {
+    if record.is_running() && is_bridged {
         map.extend(record.config.image.exposed_ports.iter().map(|p| (p.clone(), Vec::new())));
     }
     for port in &record.ports {

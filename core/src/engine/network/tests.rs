@@ -240,7 +240,7 @@ fn wires_of_the_host_are_shared() {
         "1\ninet 10.0.2.130/24\ndefault via 10.0.2.2 dev eth0 \npage\n\
          1 packets transmitted, 0 packets received, 100% packet loss\n\
          1 packets transmitted, 1 packets received, 0% packet loss\n\
-         {\"80/tcp\":null} 10.0.2.2\n1\n3\n1\n0\nalone\nwire\n0\n"
+         {} 10.0.2.2\n1\n3\n1\n0\nalone\nwire\n0\n"
     );
 }
 

@@ -161,8 +161,22 @@ fn sweep(world: &LinuxWorld, except: &str) {
     }
 }
 
-/// A bound socket; of an IPv6 address only that, as the same port of IPv4 is published beside it.
+/// Where Docker looks for a port that nobody has, from the first one on.
+const FREE: std::ops::RangeInclusive<u16> = 32_768..=60_999;
+
+/// A bound socket; port 0 takes the first free one.
 fn bind(at: SocketAddr, kind: Type, backlog: i32) -> std::io::Result<Socket> {
+    if at.port() != 0 {
+        return bind_to(at, kind, backlog);
+    }
+    let taken = |e: &std::io::Error| e.kind() == std::io::ErrorKind::AddrInUse;
+    let mut tries = FREE.map(|port| bind_to(SocketAddr::new(at.ip(), port), kind, backlog));
+    let found = tries.find(|tried| !tried.as_ref().is_err_and(taken));
+    found.unwrap_or_else(|| Err(std::io::ErrorKind::AddrInUse.into()))
+}
+
+/// A bound socket; of an IPv6 address only that, as the same port of IPv4 is published beside it.
+fn bind_to(at: SocketAddr, kind: Type, backlog: i32) -> std::io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(at), kind.nonblocking().cloexec(), None)?;
     if at.is_ipv6() {
         socket.set_only_v6(true)?;
