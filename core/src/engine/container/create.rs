@@ -12,6 +12,7 @@ use crate::engine::image::{self, PullPolicy};
 use crate::engine::network::lookup;
 use crate::engine::{Ctx, Error, Result};
 use crate::image::ImageRecord;
+use crate::image::wire::Platform;
 use crate::name::{Reference, is_full_id};
 use crate::world::acts::{PrepareSnapshot, RemoveSnapshot, SnapshotKey};
 use crate::world::{Client, World};
@@ -46,6 +47,8 @@ pub(super) async fn read_options<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<
     let client: &dyn Client = &*ctx.client;
     let env = |name: &str| client.env(name);
     let mut options = parse_run(args, &Surroundings { files, env: &env, cwd: client.cwd() })?;
+    let usual = || client.env("DOCKER_DEFAULT_PLATFORM").filter(|text| !text.is_empty());
+    options.spec.platform = options.spec.platform.or_else(usual);
     if args.values("network").is_empty() && ctx.world().host().rootless {
         stay_alone(ctx, &mut options).await;
     }
@@ -85,6 +88,27 @@ pub(super) async fn from_options<W: World>(ctx: &Ctx<W>, options: &RunOptions) -
         })?;
     }
     Ok(record)
+}
+
+/// What is said of an image for another platform than the host's, where nobody asked for one.
+fn other_platform<W: World>(ctx: &Ctx<W>, spec: &ContainerSpec, image: &ImageRecord) -> Option<String> {
+    let host = Platform::normal("linux", &ctx.world().host().architecture, "");
+    let own = Platform::normal(&image.os, &image.architecture, "");
+    if spec.platform.is_some() || image.architecture.is_empty() || own.serves(&host) {
+        return None;
+    }
+    // The host's tells what its processors can do; these are what nearly all can.
+    let variant = match host.architecture.as_str() {
+        "amd64" => "/v3",
+        "arm64" => "/v8",
+        _ => "",
+    };
+    let variant_of_image = if image.variant.is_empty() { String::new() } else { format!("/{}", image.variant) };
+    Some(format!(
+        "The requested image's platform ({}/{}{variant_of_image}) does not match the detected host platform ({host}{variant}) \
+         and no specific platform was requested",
+        image.os, image.architecture
+    ))
 }
 
 /// Creates a container, its image pulled where it is missing.
@@ -132,6 +156,7 @@ pub async fn create_with_image<W: World>(
     if !spec.host.port_bindings.is_empty() && NetworkMode::parse(&spec.host.network_mode) == NetworkMode::Host {
         warnings.push("Published ports are discarded when using host network mode");
     }
+    let other = other_platform(ctx, &spec, image);
     ctx.world().undertake(&record.id)?;
     let result = match take_name(ctx, &mut record, spec.name.as_deref()) {
         Ok(()) => {
@@ -147,7 +172,7 @@ pub async fn create_with_image<W: World>(
         ctx.world().completed(&record.id);
     }
     result?;
-    for warning in warnings {
+    for warning in warnings.into_iter().chain(other.as_deref()) {
         ctx.warn(format!("WARNING: {warning}\n")).await;
     }
     note(ctx, &record, "create", &[]);

@@ -19,18 +19,29 @@ use crate::world::acts::SendRequest;
 
 pub async fn import<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
     let (source, name) = (call.args.word(0), call.args.word(1));
+    let is_remote = ["http://", "https://"].iter().any(|scheme| source.starts_with(scheme));
+    // The client opens its file before anything else.
+    let own = if is_remote { None } else { Some(read_source(ctx, source).await?) };
     let reference = match name {
         "" => None,
         name => Some(Reference::parse(name).map_err(|e| Error::Client(e.to_string()))?.with_default_tag()),
     };
-    let platform = wanted(ctx, call.args.value("platform"))?;
+    if reference.as_ref().is_some_and(|r| r.digest().is_some()) {
+        return Err(Error::Daemon("cannot import digest reference".into()));
+    }
+    let usual = ctx.client.env("DOCKER_DEFAULT_PLATFORM");
+    let platform = wanted(ctx, call.args.value("platform").or(usual.as_deref()))?;
     let config = changed(ImageConfig::default(), call.args.values("change"))?;
-    let archive = read_source(ctx, source).await?;
+    let archive = match own {
+        Some(archive) => archive,
+        None => read_source(ctx, source).await?,
+    };
     let layer = add_layer(ctx, source, archive.into(), None, None).await?;
     let now = ctx.world().now();
     let message = match call.args.value("message") {
         Some(message) if !message.is_empty() => message.to_string(),
-        _ => format!("Imported from {source}"),
+        // What the client reads reaches the engine as a stream without a name.
+        _ => format!("Imported from {}", if is_remote { source } else { "-" }),
     };
     let history = HistoryEntry { created: Some(now), comment: message.clone(), ..HistoryEntry::default() };
     let image = ImageRecord {

@@ -38,7 +38,10 @@ pub async fn list<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
     let show_digests = digests || format.contains(".Digest");
     let mut all = Vec::new();
     for one in &listed {
-        all.extend(image_rows(ctx, one, show_digests, call.args.flag("no-trunc"))?);
+        let mut rows = image_rows(ctx, one, show_digests, call.args.flag("no-trunc"))?;
+        // The engine counts them for its disk usage only.
+        rows.iter_mut().for_each(|row| row["Containers"] = "N/A".into());
+        all.extend(rows);
     }
     ctx.print(formatter.render(&all).map_err(Error::Client)?).await;
     Ok(0)

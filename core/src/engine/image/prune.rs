@@ -52,6 +52,9 @@ pub async fn prune<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
 pub async fn prune_images<W: World>(ctx: &Ctx<W>, all: bool, filters: &[String]) -> Result<Pruned> {
     let filters = Filters::parse(filters);
     filters.allow(&["dangling", "label", "label!", "until"]).map_err(Error::Daemon)?;
+    for until in filters.values("until") {
+        units::parse_moment(until, ctx.world().now()).map_err(Error::Daemon)?;
+    }
     let all = all || filters.flag("dangling").map_err(Error::Daemon)? == Some(false);
     let mut pruned = Pruned::default();
     let images = ctx.world().list::<ImageRecord>()?;

@@ -126,6 +126,9 @@ pub fn unreachable(request: &Request, fault: Fault) -> Error {
 impl<'a, W: World> Remote<'a, W> {
     /// Knocks at the registry, and gets a token where it wants one.
     pub async fn connect(ctx: &'a Ctx<W>, reference: &Reference, actions: &'static str) -> Result<Remote<'a, W>> {
+        if reference.familiar_name() == "scratch" {
+            return Err(Error::Daemon("'scratch' is a reserved name".into()));
+        }
         let tls = uses_tls(&host_of(reference.domain()));
         Remote::over(ctx, reference, actions, tls, false).await
     }

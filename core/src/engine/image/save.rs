@@ -11,6 +11,7 @@ use crate::image::wire::{ArchiveEntry, LayerSource, media};
 use crate::layer::{Entry, TarWriter, plain};
 use crate::name::{Digest, Reference};
 use crate::world::{Stream, World};
+use cutaway_userland::os::FileKind;
 use cutaway_userland::sorted::Map as BTreeMap;
 use serde_json::json;
 
@@ -55,13 +56,25 @@ pub async fn archive_of<W: World>(ctx: &Ctx<W>, image: &ImageRecord, names: &[Re
     pack(ctx, &[Chosen { image: image.clone(), names: names.to_vec() }]).await
 }
 
-/// Whether the folder that a file shall be written to is there; what is wrong where it is not.
+/// Whether a file can be written there: its folder is there, and nothing else than a file is in its place. What is
+/// wrong otherwise. Source: moby/sys, atomicwriter.
 pub async fn check_folder<W: World>(ctx: &Ctx<W>, path: &str) -> std::result::Result<(), String> {
     let folder = path.rfind('/').map_or(".", |i| if i == 0 { "/" } else { &path[..i] });
     match ctx.client.facts(folder).await {
-        Ok(Some(_)) => Ok(()),
-        _ => Err(format!("invalid output path: stat {folder}: no such file or directory")),
+        Ok(Some(_)) => {}
+        _ => return Err(format!("invalid output path: stat {folder}: no such file or directory")),
     }
+    let Ok(Some(facts)) = ctx.client.facts(path).await else { return Ok(()) };
+    let what = match facts.kind {
+        FileKind::Regular => return Ok(()),
+        FileKind::Directory => "a directory",
+        FileKind::Symlink => "a symbolic link directly",
+        FileKind::Fifo => "a named pipe (FIFO)",
+        FileKind::Socket => "a socket",
+        FileKind::CharDevice => "a character device file",
+        FileKind::BlockDevice => "a block device file",
+    };
+    Err(format!("cannot write to {what}"))
 }
 
 /// The images that the words stand for: a repository without a tag stands for all its tags.

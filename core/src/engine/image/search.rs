@@ -43,6 +43,14 @@ pub async fn search<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
     if response.status != 200 {
         return Err(Error::Daemon(RemoteError::of(&response).text()));
     }
+    let format = call.args.value("format").unwrap_or("");
+    // In JSON these are truths, in templates what the table has.
+    let is_json = format == "json" || format.contains("json .}}");
+    let truth = |is: bool| match (is, is_json) {
+        (_, true) => is.to_string(),
+        (true, false) => "[OK]".to_string(),
+        (false, false) => String::new(),
+    };
     let answer: Value = serde_json::from_slice(&response.body).unwrap_or_default();
     let mut all = Vec::new();
     for found in answer["results"].as_array().into_iter().flatten() {
@@ -54,8 +62,8 @@ pub async fn search<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
         let whole = call.args.flag("no-trunc");
         all.push(json!({
             "Description": if whole { description } else { units::ellipsis(&description, SHOWN) },
-            "IsAutomated": "false",
-            "IsOfficial": if is_official { "[OK]" } else { "" },
+            "IsAutomated": truth(false),
+            "IsOfficial": truth(is_official),
             "Name": found["name"],
             "StarCount": found["star_count"].to_string(),
         }));

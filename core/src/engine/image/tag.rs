@@ -17,6 +17,9 @@ pub async fn tag<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
         return Err(Error::Client("refusing to create a tag with a digest reference".into()));
     }
     let image = resolve(ctx, source).await?;
+    if reference.familiar_name() == "sha256" {
+        return Err(Error::Daemon("refusing to create an ambiguous tag using digest algorithm as name".into()));
+    }
     let reference = reference.with_default_tag();
     tag_image(ctx, &reference, &image.id)?;
     image_event(ctx, "tag", &image.id.to_string(), &reference.familiar());

@@ -227,3 +227,26 @@ fn a_platform_is_asked_for() {
         )
     );
 }
+
+#[test]
+fn what_is_refused_and_what_is_warned_of() {
+    let script = "docker pull -q busybox > /dev/null; docker tag busybox sha256:abc; docker pull scratch | tail -1; docker pull -q scratch\n\
+        docker images --format '{{.Containers}} {{.SharedSize}}'; docker save -o / busybox; docker save -o /dev/null busybox\n\
+        docker image prune -f --filter until=x; docker inspect -s -f '{{.Os}}' busybox; tar cf f.tar /etc/hostname 2> /dev/null\n\
+        docker import nosuch Foo; docker import f.tar im > /dev/null; docker history --format '{{.Comment}}' im\n\
+        docker import f.tar foo@sha256:$(printf %064d 0); docker import --platform linux/arm64 f.tar arm > /dev/null; docker create arm x | wc -l\n\
+        docker create --platform linux/arm64 arm x | wc -l; docker search --format '{{.IsOfficial}}{{.IsAutomated}}' redis\n\
+        docker search --format json redis | grep -o 'Is[^,]*'; docker export -o /tmp $(docker ps -aq | head -1)";
+    assert_eq!(
+        shell(script),
+        "Error response from daemon: refusing to create an ambiguous tag using digest algorithm as name\n\
+         Error response from daemon: 'scratch' is a reserved name\nUsing default tag: latest\n\
+         Error response from daemon: 'scratch' is a reserved name\nN/A N/A\n\
+         failed to save image: cannot write to a directory\nfailed to save image: cannot write to a character device file\n\
+         Error response from daemon: failed to parse value as time or duration: \"x\"\n\
+         WARNING: --size ignored for image\nlinux\nopen nosuch: no such file or directory\nImported from -\nError response from daemon: cannot import digest reference\n\
+         WARNING: The requested image's platform (linux/arm64) does not match the detected host platform (linux/amd64/v3) and no \
+         specific platform was requested\n1\n1\n[OK]\nIsAutomated\":\"false\"\nIsOfficial\":\"true\"\n\
+         failed to export container: cannot write to a directory\n"
+    );
+}

@@ -195,7 +195,11 @@ pub(super) async fn inspect<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result
         let look = Look { template: inspection.is_template(), size: call.args.flag("size") };
         let found = match kind {
             "" => any(ctx, name, &look).await,
-            kind => one(ctx, kind, name, &look).await,
+            kind => {
+                let found = one(ctx, kind, name, &look).await;
+                look.ignored(ctx, kind).await;
+                found
+            }
         };
         inspection.add(found);
     }
@@ -228,6 +232,15 @@ struct Look {
     size: bool,
 }
 
+impl Look {
+    /// Says so where a size was asked of what has none.
+    async fn ignored<W: World>(&self, ctx: &Ctx<W>, kind: &str) {
+        if self.size && kind != "container" {
+            ctx.warn(format!("WARNING: --size ignored for {kind}\n")).await;
+        }
+    }
+}
+
 /// The first object of any kind with this name.
 async fn any<W: World>(ctx: &Ctx<W>, name: &str, look: &Look) -> Result<Value> {
     if name.is_empty() {
@@ -235,6 +248,7 @@ async fn any<W: World>(ctx: &Ctx<W>, name: &str, look: &Look) -> Result<Value> {
     }
     for kind in KINDS {
         if let Ok(value) = one(ctx, kind, name, look).await {
+            look.ignored(ctx, kind).await;
             return Ok(value);
         }
     }
