@@ -243,3 +243,23 @@ fn a_kill_while_connecting_leaves_no_cable_no_address_and_no_rule() {
     engine.said(&["rm", "-f", "kept"]);
     assert!(connections(&engine).is_empty());
 }
+
+#[test]
+fn a_frozen_container_is_taken_back_when_its_supervisor_was_killed() {
+    let Some(engine) = Engine::ready("crash-frozen") else { return };
+    let run = ["run", "-d", "--name", "frozen", "--network", "none", "cutaway/base", "sleep", "1000"];
+    let id = engine.said(&run).trim().to_string();
+    engine.said(&["pause", "frozen"]);
+    let note = std::fs::read_to_string(engine.root.join("run/supervisors").join(&id)).expect("a supervisor");
+    let supervisor = note.split_whitespace().next().and_then(|pid| pid.parse().ok()).expect("its process");
+    nix::sys::signal::kill(Pid::from_raw(supervisor), Signal::SIGKILL).expect("kill");
+    let ended = (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        engine.said(&["ps", "-a", "--format", "{{.Status}}"]).starts_with("Exited")
+    });
+    assert!(ended, "{}", engine.said(&["ps", "-a"]));
+    assert!(engine.quiet(), "a process or a mount goes on");
+    assert!(groups(&id).is_empty(), "{:?}", groups(&id));
+    engine.said(&["rm", "frozen"]);
+    assert!(engine.left().is_empty(), "{:?}", engine.left());
+}

@@ -134,7 +134,7 @@ const HISTORY_HEADS: &[(&str, &str)] = &[
 
 /// `docker history`.
 pub const HISTORY: Kind = Kind {
-    type_name: "*formatter.historyContext",
+    type_name: "*image.historyContext",
     errors: USUAL,
     table: "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
     quiet: "{{.ID}}",

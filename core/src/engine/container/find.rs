@@ -117,7 +117,9 @@ fn is_lost<W: World>(ctx: &Ctx<W>, record: &ContainerRecord) -> bool {
     let world = ctx.world();
     let waits = record.state.status == Status::Restarting
         && record.state.finished.is_some_and(|end| world.now() < end + LONGEST_WAIT + Duration::from_secs(10));
-    record.is_running() && !waits && world.init_pid(&record.id).is_none() && !world.is_supervised(&record.id)
+    // Processes die with their supervisor, but frozen ones can't until somebody thaws them.
+    let gone = record.state.status == Status::Paused || world.init_pid(&record.id).is_none();
+    record.is_running() && !waits && gone && !world.is_supervised(&record.id)
 }
 
 /// All containers, the newest first, healed.

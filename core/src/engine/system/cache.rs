@@ -62,6 +62,9 @@ pub async fn prune_cache<W: World>(ctx: &Ctx<W>, all: bool, filters: &Filters, k
     let mut steps = ctx.world().list::<BuildCacheRecord>()?;
     steps.arrange_by_key(|step| step.last_used);
     let images = image_layers(&ctx.world().list::<ImageRecord>()?);
+    // What steps have made is told as theirs; what they only stand on is a base image's.
+    let own = steps.iter().filter(|step| step.size > 0).filter_map(|step| step.layers.last());
+    let made: BTreeSet<ChainId> = own.map(|layer| layer.chain).collect();
     let mut left: u64 = steps.iter().map(|step| step.size).sum();
     let mut pruned = Pruned::default();
     for step in steps {
@@ -73,7 +76,10 @@ pub async fn prune_cache<W: World>(ctx: &Ctx<W>, all: bool, filters: &Filters, k
             continue;
         }
         ctx.world().remove::<BuildCacheRecord>(&step.key.to_string())?;
-        image::drop_layers(ctx, &step.layers).await?;
+        let base = step.layers.iter().map(|layer| layer.chain).filter(|chain| !made.contains(chain));
+        let sizes: Vec<(ChainId, u64)> = base.map(|chain| (chain, ctx.world().layer_size(&chain))).collect();
+        let gone = image::drop_layers(ctx, &step.layers).await?;
+        pruned.reclaimed += sizes.iter().filter(|(chain, _)| gone.contains(chain)).map(|(_, size)| size).sum::<u64>();
         if let Some(name) = step.volume() {
             ctx.act("The folder that builds kept is given up", RemoveVolume { name }).await?;
         }
@@ -115,4 +121,26 @@ pub(super) fn row(step: &BuildCacheRecord, images: &BTreeSet<ChainId>, now: Dura
 /// The bytes that only the cache holds.
 pub(super) fn own_bytes(steps: &[BuildCacheRecord], images: &BTreeSet<ChainId>) -> u64 {
     steps.iter().filter(|step| !is_shared(step, images)).map(|step| step.size).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sim::session::{Config, Session};
+
+    #[test]
+    fn layers_that_only_the_cache_held_are_told_of() {
+        let script = "docker pull -q busybox > /dev/null; printf 'FROM busybox\\nRUN echo hi > /f\\n' > Dockerfile\n\
+            docker images --format '{{.Size}}'; docker build -q . > /dev/null 2>&1\n\
+            docker image prune -af | tail -1; docker builder prune -af | tail -1; docker system df --format '{{.Size}}'";
+        let mut seen = Vec::new();
+        Session::new(Config::default()).script(script, |bytes| seen.extend_from_slice(bytes));
+        let text = String::from_utf8_lossy(&seen).into_owned();
+        let lines: Vec<&str> = text.lines().collect();
+        let bytes = |at: usize| -> u64 {
+            let digits: String = lines[at].chars().filter(char::is_ascii_digit).collect();
+            digits.parse().unwrap_or_default()
+        };
+        assert_eq!(lines[3..], ["0B", "0B", "0B", "0B"], "{text}");
+        assert!(bytes(2) > bytes(0) && bytes(0) > 0, "the base image's bytes are in the total: {text}");
+    }
 }

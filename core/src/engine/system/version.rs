@@ -2,7 +2,7 @@
 
 use crate::cli::{API_VERSION, DOCKER_VERSION, Invocation};
 use crate::engine::{Ctx, Error, Result, context};
-use crate::view::template::{Shape, Template, TemplateError};
+use crate::view::template::{Shape, Template, TemplateError, Zero};
 use crate::world::World;
 use serde_json::{Value, json};
 
@@ -56,7 +56,8 @@ pub(super) async fn render<W: World>(
         }
     };
     let inner = &[("Client", "system.clientVersion"), ("Server", "*system.serverVersion")];
-    let shape = Shape { type_name: Some(type_name), inner, ..Shape::default() };
+    let optional = &[("Warnings", Zero::Slice), ("Plugins", Zero::Slice)];
+    let shape = Shape { type_name: Some(type_name), inner, optional, ..Shape::default() };
     let named = |e: TemplateError| {
         let text = e.0.replacen("template: :", &format!("template: {name}:"), 1);
         Error::Client(text.replacen("executing \"\"", &format!("executing {name:?}"), 1))

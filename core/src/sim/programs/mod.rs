@@ -14,7 +14,9 @@ mod small;
 use super::annex::Place;
 use super::hosts;
 use super::kernel::{Machine, Runner, SimOs};
+use crate::cli;
 use cutaway_userland::os::Os;
+use cutaway_userland::shell::{self, Completer};
 use cutaway_userland::{Errno, Program, io};
 use std::rc::Rc;
 
@@ -69,6 +71,7 @@ pub(super) fn install(machine: &Machine, annex: &Rc<Place>) {
     for name in NAMES.into_iter().chain(cutaway_userland::names()) {
         let annex = annex.clone();
         let runner: Runner = match name {
+            "bash" => Rc::new(move |os, argv, env| Box::pin(bash(annex.clone(), os, argv, env))),
             "busybox" => Rc::new(move |os, argv, env| Box::pin(busybox(annex.clone(), os, argv, env))),
             _ => Rc::new(move |os, argv, env| Box::pin(run(annex.clone(), name, os, argv, env))),
         };
@@ -85,6 +88,27 @@ async fn run(annex: Rc<Place>, name: &str, os: SimOs, argv: Vec<String>, env: Ve
         Some(program) => program(os, argv, env).await,
         None => 127,
     }
+}
+
+/// Docker's words, for the shell's Tab.
+struct DockerWords;
+
+impl Completer for DockerWords {
+    fn complete(&self, before: &[String], word: &str) -> Option<Vec<String>> {
+        let (_, rest) = before.split_first().filter(|(program, _)| *program == "docker")?;
+        let words: Vec<String> = rest.iter().cloned().chain([word.to_string()]).collect();
+        Some(cli::complete(&words)).filter(|found| !found.is_empty())
+    }
+}
+
+/// The shell that people type to knows docker's words; else it is as any other.
+async fn bash(annex: Rc<Place>, os: SimOs, argv: Vec<String>, env: Vec<(String, String)>) -> i32 {
+    if argv.len() > 1 || !os.is_tty(0) || !os.is_tty(2) {
+        return run(annex, "bash", os, argv, env).await;
+    }
+    let name = argv.into_iter().next().unwrap_or_default();
+    let session = shell::Session { login: name.starts_with('-'), name, env, completer: Rc::new(DockerWords) };
+    shell::interactive(os, session).await
 }
 
 /// The multi-call program: what it is called by, or its first word, picks the tool.

@@ -21,6 +21,19 @@ fn typed(session: &Session, line: &str) -> String {
 }
 
 #[test]
+fn the_shell_completes_dockers_words() {
+    let session = Session::new(Config::default());
+    drive(&session);
+    let text = typed(&session, "docker netw\t\x15");
+    assert!(text.contains("network"), "{text:?}");
+    let text = typed(&session, "docker run --hostn\t\x15");
+    assert!(text.contains("--hostname"), "{text:?}");
+    typed(&session, "mkdir folder\n");
+    let text = typed(&session, "docker cp fol\t\x15");
+    assert!(text.contains("folder/"), "{text:?}");
+}
+
+#[test]
 fn a_line_is_echoed_and_answered() {
     let session = Session::new(Config::default());
     drive(&session);

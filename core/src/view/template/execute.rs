@@ -412,6 +412,7 @@ impl<'a> Run<'a> {
             Kind::Text(text) => Ok(Val::own(text.as_str())),
             Kind::Int(number) => Ok(Val::own(*number)),
             Kind::Float(number) => Ok(Val::own(*number)),
+            Kind::Complex(real, imaginary) => Ok(Val::Complex(*real, *imaginary)),
             Kind::Bool(b) => Ok(Val::own(*b)),
             Kind::Pipe(pipe) => {
                 let known = self.variables.len();
@@ -421,7 +422,8 @@ impl<'a> Run<'a> {
             }
             Kind::Chain(inner, names) => {
                 let value = self.operand(inner, dot)?;
-                self.fields(value, names, word)
+                // Go blames what it looked at last.
+                self.fields(value, names, last(inner).unwrap_or(word))
             }
         }
     }
@@ -509,6 +511,13 @@ impl<'a> Run<'a> {
     }
 }
 
+/// The last argument of all that is in parentheses; `None` where there is no argument.
+fn last(operand: &Operand) -> Option<&Operand> {
+    let Kind::Pipe(pipe) = &operand.kind else { return Some(operand) };
+    let words = &pipe.commands.last()?.words;
+    if words.len() == 1 && matches!(words[0].kind, Kind::Function(_)) { None } else { last(words.last()?) }
+}
+
 /// All of a pipeline's commands.
 fn whole(pipe: &Pipe) -> std::ops::Range<usize> {
     match (pipe.commands.first(), pipe.commands.last()) {
@@ -521,6 +530,7 @@ fn whole(pipe: &Pipe) -> std::ops::Range<usize> {
 fn entries<'a>(value: &Val<'a>) -> Option<Vec<(Val<'a>, Val<'a>)>> {
     let list = |items: Vec<Val<'a>>| items.into_iter().enumerate().map(|(i, v)| (Val::own(i), v)).collect();
     Some(match value {
+        Val::Complex(..) => return None,
         Val::Json(Cow::Borrowed(Value::Array(items))) => {
             list(items.iter().map(|v| Val::Json(Cow::Borrowed(v))).collect())
         }

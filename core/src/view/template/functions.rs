@@ -1,6 +1,7 @@
 //! The functions of templates: Go's own and Docker's. `and`, `or` and `call` are in the executor.
 
-use super::print::{self, plain, sprintf};
+use super::print::{self, plain};
+use super::sprintf::sprintf;
 use super::value::{Shape, Val, Zero, member};
 use cutaway_userland::sorted::Arrange;
 use serde_json::Value;
@@ -314,6 +315,11 @@ fn compare<'a>(name: &str, args: &[Val]) -> Result<'a> {
 const INCOMPATIBLE: &str = "incompatible types for comparison";
 
 fn equal(a: &Val, b: &Val) -> std::result::Result<bool, String> {
+    match (a, b) {
+        (Val::Complex(..), Val::Complex(..)) => return Ok(plain(a) == plain(b)),
+        (Val::Complex(..), _) | (_, Val::Complex(..)) => return Err(INCOMPATIBLE.to_string()),
+        _ => {}
+    }
     match (a.json(), b.json()) {
         (Value::Number(a), Value::Number(b)) => match (a.is_f64(), b.is_f64()) {
             (false, false) => Ok(a.as_i128() == b.as_i128()),
@@ -324,6 +330,8 @@ fn equal(a: &Val, b: &Val) -> std::result::Result<bool, String> {
         (Value::Null, _) | (_, Value::Null) => Ok(false),
         (Value::String(a), Value::String(b)) => Ok(a == b),
         (Value::Bool(a), Value::Bool(b)) => Ok(a == b),
+        // Docker keeps nearly all of its structs by pointer.
+        (Value::Object(a), Value::Object(b)) if print::is_struct(&a) && print::is_struct(&b) => Ok(a == b),
         (Value::Array(_) | Value::Object(_), _) => Err(incomparable(a)),
         (_, Value::Array(_) | Value::Object(_)) => Err(incomparable(b)),
         _ => Err(INCOMPATIBLE.to_string()),
@@ -331,7 +339,12 @@ fn equal(a: &Val, b: &Val) -> std::result::Result<bool, String> {
 }
 
 fn incomparable(value: &Val) -> String {
-    format!("non-comparable type {}: {}", plain(value), print::go_type(value))
+    // What is inspected, Docker looks at as plain JSON in the end.
+    let kind = match value {
+        Val::Json(Cow::Borrowed(_)) => value.type_name(),
+        value => print::go_type(value),
+    };
+    format!("non-comparable type {}: {kind}", plain(value))
 }
 
 fn order(a: &Val, b: &Val) -> std::result::Result<Ordering, String> {

@@ -15,6 +15,7 @@ pub(super) enum Token {
     Text(String),
     Int(i64),
     Float(f64),
+    Complex(f64, f64),
     Pipe,
     Comma,
     Declare,
@@ -109,7 +110,7 @@ fn action(source: &str, mut at: usize) -> Result<Action, TemplateError> {
             at += blank;
             continue;
         }
-        let (token, length) = token(source, at)?;
+        let (token, length) = token(source, at, context(&tokens))?;
         match token {
             Token::Open => depth += 1,
             Token::Close => {
@@ -122,7 +123,18 @@ fn action(source: &str, mut at: usize) -> Result<Action, TemplateError> {
     }
 }
 
-fn token(source: &str, at: usize) -> Result<(Token, usize), TemplateError> {
+/// What a character that begins no word is unexpected in, after these tokens.
+fn context(tokens: &[(Token, Range<usize>)]) -> &'static str {
+    const KEYWORDS: [&str; 3] = ["if", "range", "with"];
+    match tokens.iter().rev().map(|(token, _)| token).find(|token| **token != Token::Space) {
+        None | Some(Token::Pipe) => "command",
+        Some(Token::Open) => "parenthesized pipeline",
+        Some(Token::Word(word)) => KEYWORDS.into_iter().find(|k| k == word).unwrap_or("operand"),
+        Some(_) => "operand",
+    }
+}
+
+fn token(source: &str, at: usize, context: &str) -> Result<(Token, usize), TemplateError> {
     let rest = &source[at..];
     let word = |from: &str| from.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(from.len());
     // A name must be followed by something that ends it.
@@ -176,7 +188,7 @@ fn token(source: &str, at: usize) -> Result<(Token, usize), TemplateError> {
             (Token::Word(rest[..length].to_string()), length)
         }
         c => {
-            let shown = format!("unexpected {:?} in command", c.to_string());
+            let shown = format!("unexpected {:?} in {context}", c.to_string());
             return Err(match u32::from(c) {
                 code if c.is_ascii_graphic() || c.is_ascii_whitespace() => {
                     let _ = code;
@@ -235,46 +247,124 @@ fn escaped(source: &str, at: usize, quote: char, unterminated: &str) -> Result<(
     Err(error(source, at, unterminated))
 }
 
+/// A number, which nothing that could be part of a name may follow.
 fn number(source: &str, at: usize) -> Result<(Token, usize), TemplateError> {
     let rest = &source[at..];
-    let sign = usize::from(rest.starts_with(['+', '-']));
-    let body = &rest[sign..];
-    let mut length = 0;
-    let mut before = ' ';
-    let mut points = 0;
-    for c in body.chars() {
-        points += usize::from(c == '.');
-        if points > 1 {
-            break;
-        }
-        let exponent = matches!(before, 'e' | 'E') && !body.starts_with("0x") && matches!(c, '+' | '-');
-        if !(c.is_ascii_alphanumeric() || c == '.' || c == '_' || exponent) {
-            break;
-        }
-        before = c;
-        length += c.len_utf8();
+    let bad = |length: usize| {
+        let shown: String = rest[..length].chars().chain(rest[length..].chars().next()).collect();
+        error(source, at, &format!("bad number syntax: {shown:?}"))
+    };
+    let follows = |length: usize| rest[length..].starts_with(|c: char| c.is_alphanumeric() || c == '_');
+    let mut length = scan(rest);
+    if follows(length) {
+        return Err(bad(length));
     }
-    let text = &rest[..sign + length];
+    let illegal = |text: &str| error(source, at, &format!("illegal number syntax: {text:?}"));
+    if rest[length..].starts_with(['+', '-']) {
+        // A complex number with both of its parts.
+        let real = length;
+        length += scan(&rest[real..]);
+        if follows(length) {
+            return Err(bad(length));
+        }
+        let Some(imaginary) = rest[real..length].strip_suffix('i') else {
+            return Err(error(source, at, &format!("bad number syntax: {:?}", &rest[..length])));
+        };
+        return match (float(&rest[..real]), float(imaginary)) {
+            (Some(real), Some(imaginary)) => Ok((Token::Complex(real, imaginary), length)),
+            _ => Err(illegal(&rest[..length])),
+        };
+    }
+    let text = &rest[..length];
+    if let Some(imaginary) = text.strip_suffix('i') {
+        let imaginary = float(imaginary).ok_or_else(|| illegal(text))?;
+        return Ok((Token::Complex(0.0, imaginary), length));
+    }
+    let hexadecimal = text.trim_start_matches(['+', '-']).starts_with("0x");
+    match (whole(text), float(text)) {
+        (Some(number), _) => Ok((Token::Int(number), length)),
+        (None, Some(_)) if !text.contains(['.', 'p', 'P']) && (hexadecimal || !text.contains(['e', 'E'])) => {
+            Err(error(source, at, &format!("integer overflow: {text:?}")))
+        }
+        (None, Some(number)) => Ok((Token::Float(number), length)),
+        (None, None) => Err(illegal(text)),
+    }
+}
+
+/// How long the number at the beginning of `text` is. Source: Go, text/template/parse/lex.go, scanNumber.
+fn scan(text: &str) -> usize {
+    let mut at = usize::from(text.starts_with(['+', '-']));
+    let bytes = text.as_bytes();
+    let one = |at: usize, of: &str| bytes.get(at).is_some_and(|b| of.as_bytes().contains(b));
+    let many = |mut at: usize, of: &str| {
+        while one(at, of) {
+            at += 1;
+        }
+        at
+    };
+    const TEN: &str = "0123456789_";
+    let mut digits = TEN;
+    if one(at, "0") {
+        at += 1;
+        if one(at, "xX") {
+            digits = "0123456789abcdefABCDEF_";
+        } else if one(at, "oO") {
+            digits = "01234567_";
+        } else if one(at, "bB") {
+            digits = "01_";
+        }
+        at += usize::from(digits.len() != TEN.len());
+    }
+    at = many(at, digits);
+    if one(at, ".") {
+        at = many(at + 1, digits);
+    }
+    let exponent = match digits.len() {
+        11 => "eE",
+        23 => "pP",
+        _ => "",
+    };
+    if one(at, exponent) {
+        at += 1;
+        at = many(at + usize::from(one(at, "+-")), TEN);
+    }
+    at + usize::from(one(at, "i"))
+}
+
+/// A whole number as Go writes one, in any of its bases.
+fn whole(text: &str) -> Option<i64> {
     let plain = text.replace('_', "");
-    let digits = plain.trim_start_matches(['+', '-']);
+    let (negative, digits) = match plain.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, plain.strip_prefix('+').unwrap_or(&plain)),
+    };
     let (radix, digits) = match digits.get(..2) {
         Some("0x" | "0X") => (16, &digits[2..]),
         Some("0b" | "0B") => (2, &digits[2..]),
         Some("0o" | "0O") => (8, &digits[2..]),
+        Some(two) if two.starts_with('0') => (8, &digits[1..]),
         _ => (10, digits),
     };
-    let (radix, digits) = match digits.strip_prefix('0') {
-        Some(octal) if radix == 10 && !octal.is_empty() && octal.bytes().all(|b| b.is_ascii_digit()) => (8, octal),
-        _ => (radix, digits),
+    let number = i64::from_str_radix(digits, radix).ok().filter(|_| !digits.starts_with(['+', '-']))?;
+    Some(if negative { -number } else { number })
+}
+
+/// A float as Go writes one, with `p` before the exponent of a hexadecimal one.
+fn float(text: &str) -> Option<f64> {
+    let plain = text.replace('_', "");
+    let (sign, digits) = match plain.strip_prefix('-') {
+        Some(digits) => (-1.0, digits),
+        None => (1.0, plain.strip_prefix('+').unwrap_or(&plain)),
     };
-    if radix == 8 && i64::from_str_radix(digits, 8).is_err() {
-        return Err(error(source, at, &format!("integer overflow: {text:?}")));
-    }
-    if let Ok(value) = i64::from_str_radix(digits, radix) {
-        return Ok((Token::Int(if plain.starts_with('-') { -value } else { value }), text.len()));
-    }
-    match plain.parse::<f64>() {
-        Ok(value) if radix == 10 && !digits.is_empty() => Ok((Token::Float(value), text.len())),
-        _ => Err(error(source, at, &format!("bad number syntax: {text:?}"))),
-    }
+    let Some(hexadecimal) = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) else {
+        return digits.parse::<f64>().ok().filter(|n| n.is_finite()).map(|n| sign * n);
+    };
+    let (mantissa, exponent) = hexadecimal.split_once(['p', 'P'])?;
+    let (before, after) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{before}{after}");
+    // More digits than a float has make no difference that anybody would see here.
+    let number = u64::from_str_radix(digits.get(..15.min(digits.len()))?, 16).ok()? as f64;
+    let dropped = digits.len().saturating_sub(15) as i32;
+    let exponent = exponent.parse::<i32>().ok()?.checked_sub(4 * (after.len() as i32 - dropped))?;
+    Some(sign * number * 2f64.powi(exponent)).filter(|n| n.is_finite())
 }

@@ -12,6 +12,7 @@ mod functions;
 mod lex;
 mod parse;
 mod print;
+mod sprintf;
 mod tree;
 mod value;
 

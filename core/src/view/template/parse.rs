@@ -353,6 +353,7 @@ impl Parser<'_> {
             Token::Text(text) => Kind::Text(text),
             Token::Int(number) => Kind::Int(number),
             Token::Float(number) => Kind::Float(number),
+            Token::Complex(real, imaginary) => Kind::Complex(real, imaginary),
             Token::Open => {
                 let pipe = self.nested(|parser| parser.pipeline(words, scope, "parenthesized pipeline"), at)?;
                 match words.peek() {
@@ -388,8 +389,13 @@ impl Parser<'_> {
                 Kind::Field(fields)
             }
             Kind::Variable(name, _) => Kind::Variable(name, names),
-            Kind::Dot => return self.fail(at, "unexpected . after term"),
-            Kind::Nil | Kind::Bool(_) | Kind::Text(_) | Kind::Int(_) | Kind::Float(_) => {
+            Kind::Dot
+            | Kind::Nil
+            | Kind::Bool(_)
+            | Kind::Text(_)
+            | Kind::Int(_)
+            | Kind::Float(_)
+            | Kind::Complex(..) => {
                 let shown = &self.source[span];
                 return self.fail(at, &format!("unexpected . after term {shown:?}"));
             }

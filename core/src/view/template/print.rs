@@ -1,4 +1,4 @@
-//! How Go prints values: `fmt.Print` and `fmt.Sprintf` over JSON.
+//! How Go prints values: `fmt.Print` over JSON.
 
 use super::value::{Val, Zero};
 use cutaway_userland::sorted::Arrange;
@@ -22,7 +22,14 @@ pub(super) fn plain(value: &Val) -> String {
         Val::Nil(Zero::Slice) => "[]".to_string(),
         Val::Nil(Zero::Map) => "map[]".to_string(),
         Val::Nil(Zero::Pointer) | Val::NoValue => "<nil>".to_string(),
+        Val::Complex(real, imaginary) => complex(&general(*real), &general(*imaginary)),
     }
+}
+
+/// `(1+2i)`, of its two parts as text.
+fn complex(real: &str, imaginary: &str) -> String {
+    let sign = if imaginary.starts_with(['-', '+']) { "" } else { "+" };
+    format!("({real}{sign}{imaginary}i)")
 }
 
 /// A JSON value as Go prints it: `[a b]`, `map[k:v]`, and `{a b}` for what Docker keeps as a struct (its keys
@@ -51,11 +58,38 @@ pub(super) fn go_type(value: &Val) -> &'static str {
     match value.type_name() {
         "nil" => "<nil>",
         "[]interface {}" if value.is_texts() => "[]string",
+        "map[string]interface {}" if value.json().as_object().is_some_and(is_of_texts) => "map[string]string",
         other => other,
     }
 }
 
-fn is_struct(map: &Map<String, Value>) -> bool {
+/// Whether it is a map (and no struct) of texts alone.
+fn is_of_texts(map: &Map<String, Value>) -> bool {
+    !map.is_empty() && !is_struct(map) && map.values().all(Value::is_string)
+}
+
+/// `%#v`: a value as Go's source would have it.
+pub(super) fn source(value: &Val) -> String {
+    let quoted = |json: &Value| match json {
+        Value::String(text) => quote(text),
+        json => source(&Val::own(json.clone())),
+    };
+    match value.json() {
+        Value::String(text) => quote(&text),
+        Value::Array(items) => {
+            format!("{}{{{}}}", go_type(value), items.iter().map(quoted).collect::<Vec<_>>().join(", "))
+        }
+        Value::Object(map) if !is_struct(&map) => {
+            let mut entries: Vec<(&String, &Value)> = map.iter().collect();
+            entries.arrange_by_key(|(key, _)| *key);
+            let entries: Vec<String> = entries.iter().map(|(k, v)| format!("{}:{}", quote(k), quoted(v))).collect();
+            format!("{}{{{}}}", go_type(value), entries.join(", "))
+        }
+        _ => plain(value),
+    }
+}
+
+pub(super) fn is_struct(map: &Map<String, Value>) -> bool {
     !map.is_empty()
         && map.keys().all(|k| k.starts_with(|c: char| c.is_ascii_uppercase()) && k.chars().all(char::is_alphanumeric))
 }
@@ -80,7 +114,7 @@ pub(super) fn general(value: f64) -> String {
 }
 
 /// Rust writes `1e-7` where Go writes `1e-07`.
-fn exponential(text: &str) -> String {
+pub(super) fn exponential(text: &str) -> String {
     let Some((digits, exponent)) = text.split_once('e') else { return text.to_string() };
     let (sign, exponent) = match exponent.strip_prefix('-') {
         Some(exponent) => ('-', exponent),
@@ -131,173 +165,4 @@ pub(super) fn json(value: &Value) -> String {
     };
     // Go escapes these two, which JavaScript takes for line ends.
     text.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
-}
-
-/// `fmt.Sprintf`.
-pub(super) fn sprintf(format: &str, args: &[Val]) -> String {
-    let mut out = String::new();
-    let mut next = 0;
-    let mut chars = format.chars().peekable();
-    while let Some(c) = chars.next() {
-        if c != '%' {
-            out.push(c);
-            continue;
-        }
-        let mut verb = Verb::default();
-        while let Some(flag) = chars.next_if(|c| "+-# 0".contains(*c)) {
-            match flag {
-                '-' => verb.left = true,
-                '+' => verb.plus = true,
-                '#' => verb.sharp = true,
-                '0' => verb.zero = true,
-                _ => verb.space = true,
-            }
-        }
-        let mut star = |chars: &mut std::iter::Peekable<std::str::Chars>| {
-            if chars.next_if_eq(&'*').is_some() {
-                next += 1;
-                return args.get(next - 1).and_then(|v| v.json().as_u64()).and_then(|n| usize::try_from(n).ok());
-            }
-            let mut digits = String::new();
-            while let Some(digit) = chars.next_if(char::is_ascii_digit) {
-                digits.push(digit);
-            }
-            digits.parse().ok()
-        };
-        // A width is bounded, so that a format can't fill the memory.
-        verb.width = star(&mut chars).unwrap_or(0).min(10_000);
-        if chars.next_if_eq(&'.').is_some() {
-            verb.precision = Some(star(&mut chars).unwrap_or(0).min(10_000));
-        }
-        let Some(letter) = chars.next() else {
-            out.push_str("%!(NOVERB)");
-            break;
-        };
-        if letter == '%' {
-            out.push('%');
-            continue;
-        }
-        match args.get(next) {
-            Some(arg) => out.push_str(&verb.format(letter, arg)),
-            None => out.push_str(&format!("%!{letter}(MISSING)")),
-        }
-        next += 1;
-    }
-    if next < args.len() {
-        let extra: Vec<String> = args[next..].iter().map(|a| format!("{}={}", a.type_name(), plain(a))).collect();
-        out.push_str(&format!("%!(EXTRA {})", extra.join(", ")));
-    }
-    out
-}
-
-#[derive(Default)]
-struct Verb {
-    left: bool,
-    plus: bool,
-    sharp: bool,
-    zero: bool,
-    space: bool,
-    width: usize,
-    precision: Option<usize>,
-}
-
-impl Verb {
-    fn format(&self, letter: char, arg: &Val) -> String {
-        let json = arg.json();
-        let text = match (letter, &json) {
-            ('v', Value::String(s)) if self.sharp => quote(s),
-            ('v', Value::Number(n)) if self.plus && !n.to_string().starts_with('-') => format!("+{}", plain(arg)),
-            ('v', _) => plain(arg),
-            ('T', _) => go_type(arg).to_string(),
-            ('t', Value::Bool(b)) => b.to_string(),
-            ('s', Value::String(s)) => self.cut(s),
-            ('q', Value::String(s)) if self.sharp && !s.contains('`') => format!("`{}`", self.cut(s)),
-            ('q', Value::String(s)) if self.plus => {
-                let ascii = |c: char| match u32::from(c) {
-                    code if c.is_ascii() || code > 0xffff => c.to_string(),
-                    code => format!("\\u{code:04x}"),
-                };
-                quote(&self.cut(s)).chars().map(ascii).collect()
-            }
-            ('q', Value::String(s)) => quote(&self.cut(s)),
-            ('x' | 'X', Value::String(s)) => {
-                let hex = s.bytes().map(|b| if letter == 'x' { format!("{b:02x}") } else { format!("{b:02X}") });
-                hex.collect::<Vec<_>>().join(if self.space { " " } else { "" })
-            }
-            ('s', Value::Object(_)) => plain(arg),
-            ('s' | 'q' | 'd' | 'x' | 'X', Value::Array(items)) => {
-                let each = Verb { precision: self.precision, ..Verb::default() };
-                let items: Vec<String> = items.iter().map(|i| each.format(letter, &Val::own(i.clone()))).collect();
-                format!("[{}]", items.join(" "))
-            }
-            (_, Value::Number(n)) => match self.number(letter, n) {
-                Some(text) => return self.pad(text, true),
-                None => format!("%!{letter}({}={})", arg.type_name(), plain(arg)),
-            },
-            (_, Value::Null) => format!("%!{letter}(<nil>)"),
-            _ => format!("%!{letter}({}={})", arg.type_name(), plain(arg)),
-        };
-        self.pad(text, false)
-    }
-
-    fn cut(&self, text: &str) -> String {
-        match self.precision {
-            Some(most) => text.chars().take(most).collect(),
-            None => text.to_string(),
-        }
-    }
-
-    fn number(&self, letter: char, n: &Number) -> Option<String> {
-        let sign = |negative: bool| match negative {
-            true => "-",
-            false if self.plus => "+",
-            false if self.space => " ",
-            false => "",
-        };
-        if let (Some(whole), false) = (n.as_i128(), n.is_f64()) {
-            let size = whole.unsigned_abs();
-            let digits = match letter {
-                'd' => size.to_string(),
-                'x' => format!("{}{size:x}", if self.sharp { "0x" } else { "" }),
-                'X' => format!("{}{size:X}", if self.sharp { "0X" } else { "" }),
-                'o' => format!("{size:o}"),
-                'b' => format!("{size:b}"),
-                'c' => return char::from_u32(u32::try_from(size).ok()?).map(String::from),
-                'q' => return Some(format!("{:?}", char::from_u32(u32::try_from(size).ok()?)?)),
-                'U' => return Some(format!("U+{size:04X}")),
-                _ => return None,
-            };
-            return Some(format!("{}{digits}", sign(whole < 0)));
-        }
-        let value = n.as_f64()?;
-        let places = self.precision.unwrap_or(6);
-        let digits = match letter {
-            'f' | 'F' => format!("{:.places$}", value.abs()),
-            'e' => exponential(&format!("{:.places$e}", value.abs())),
-            'g' => general(value.abs()),
-            'G' => general(value.abs()).to_uppercase(),
-            _ => return None,
-        };
-        Some(format!("{}{digits}", sign(value.is_sign_negative())))
-    }
-
-    /// Widens to the width: with zeros after the sign for numbers, with blanks otherwise.
-    fn pad(&self, text: String, number: bool) -> String {
-        let missing = self.width.saturating_sub(text.chars().count());
-        if missing == 0 {
-            return text;
-        }
-        if self.left {
-            return format!("{text}{}", " ".repeat(missing));
-        }
-        if self.zero && number {
-            let (sign, digits) = match text.strip_prefix(['-', '+', ' ']) {
-                Some(digits) => (&text[..1], digits),
-                None => ("", text.as_str()),
-            };
-            return format!("{sign}{}{digits}", "0".repeat(missing));
-        }
-        let fill = if self.zero { "0" } else { " " };
-        format!("{}{text}", fill.repeat(missing))
-    }
 }

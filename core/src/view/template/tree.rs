@@ -54,6 +54,7 @@ pub(super) enum Kind {
     Text(String),
     Int(i64),
     Float(f64),
+    Complex(f64, f64),
     Bool(bool),
     Pipe(Box<Pipe>),
     /// `(…).Field`.

@@ -40,6 +40,8 @@ pub(super) enum Val<'a> {
     Nil(Zero),
     /// What a map gives for a key that it has not.
     NoValue,
+    /// A literal as `1+2i`: real and imaginary part.
+    Complex(f64, f64),
 }
 
 impl<'a> Val<'a> {
@@ -51,6 +53,7 @@ impl<'a> Val<'a> {
     pub fn truth(&self) -> bool {
         match self {
             Val::Nil(_) | Val::NoValue => false,
+            Val::Complex(real, imaginary) => *real != 0.0 || *imaginary != 0.0,
             Val::Json(value) => match value.as_ref() {
                 Value::Null => false,
                 Value::Bool(b) => *b,
@@ -68,7 +71,7 @@ impl<'a> Val<'a> {
             Val::Json(value) => value.as_ref().clone(),
             Val::Nil(Zero::Text) => Value::from(""),
             Val::Nil(Zero::Int) => Value::from(0),
-            Val::Nil(_) | Val::NoValue => Value::Null,
+            Val::Nil(_) | Val::NoValue | Val::Complex(..) => Value::Null,
         }
     }
 
@@ -89,7 +92,7 @@ impl<'a> Val<'a> {
                 _ => false,
             },
             Val::Nil(zero) => *zero == Zero::Slice,
-            Val::NoValue => false,
+            Val::NoValue | Val::Complex(..) => false,
         }
     }
 
@@ -105,6 +108,7 @@ impl<'a> Val<'a> {
                 Value::Array(_) => "[]interface {}",
                 Value::Object(_) => "map[string]interface {}",
             },
+            Val::Complex(..) => "complex128",
             Val::Nil(Zero::Text) => "string",
             Val::Nil(Zero::Int) => "int",
             Val::Nil(Zero::Slice) => "[]interface {}",
@@ -116,7 +120,7 @@ impl<'a> Val<'a> {
 
 /// A field of an object, under the name that its Go field has: `ID` is written `Id` in Docker's JSON.
 pub(super) fn member<'v>(object: &'v serde_json::Map<String, Value>, name: &str) -> Option<&'v Value> {
-    const OTHER: [(&str, &str); 2] = [("ID", "Id"), ("OS", "Os")];
+    const OTHER: [(&str, &str); 3] = [("APIVersion", "ApiVersion"), ("ID", "Id"), ("OS", "Os")];
     object.get(name).or_else(|| {
         let (_, json) = OTHER.iter().find(|(go, _)| *go == name)?;
         object.get(*json)
