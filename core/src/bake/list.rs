@@ -109,10 +109,13 @@ fn targets(config: &Config) -> Vec<(String, String, bool)> {
     all
 }
 
-/// Columns that stand at tab stops, eight apart.
 fn table(heads: &[&str], rows: Vec<Vec<String>>) -> String {
     let heads = heads.iter().map(|h| (*h).to_string()).collect();
-    let rows: Vec<Vec<String>> = std::iter::once(heads).chain(rows).collect();
+    tabbed(std::iter::once(heads).chain(rows).collect())
+}
+
+/// Columns that stand at tab stops, eight apart.
+pub fn tabbed(rows: Vec<Vec<String>>) -> String {
     let widest = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0) + 1;
     let mut out = String::new();
     for row in &rows {

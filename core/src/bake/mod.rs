@@ -21,7 +21,7 @@ mod tests;
 
 pub use diagnostic::{Result, Source, Wrong};
 pub use entry::{Entry, Kind, go_bool};
-pub use list::{List, pretty};
+pub use list::{List, pretty, tabbed};
 pub use stdlib::Surroundings;
 pub use target::{Group, Target};
 pub use value::Type;

@@ -16,5 +16,5 @@ pub use glob::matches as glob;
 pub use graph::{before, needed, sources};
 pub use history::dated;
 pub use ignore::Ignore;
-pub use record::{BuildCacheRecord, CACHE_MOUNT};
+pub use record::{BuildCacheRecord, BuildHistoryRecord, CACHE_MOUNT};
 pub use tree::{Contents, Picked, Selection, Tree, digest_of};

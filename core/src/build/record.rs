@@ -43,3 +43,42 @@ impl Record for BuildCacheRecord {
         self.key.to_string()
     }
 }
+
+/// A build that was done, for who asks about it later.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildHistoryRecord {
+    /// 25 letters and digits.
+    pub id: String,
+    pub started: Duration,
+    pub completed: Duration,
+    /// The context: an absolute folder, `-`, or an address.
+    pub context: String,
+    /// The Dockerfile, absolute where it is named; empty for the context's own.
+    pub dockerfile: String,
+    pub target: String,
+    pub platform: String,
+    pub args: Vec<(String, String)>,
+    pub labels: Vec<(String, String)>,
+    pub contexts: Vec<(String, String)>,
+    /// What else it was told, by the names that are shown.
+    pub settings: Vec<(String, String)>,
+    pub steps: usize,
+    pub completed_steps: usize,
+    pub cached_steps: usize,
+    /// Why it failed.
+    pub error: Option<String>,
+    pub canceled: bool,
+    /// The lines of the Dockerfile that the error is about, as shown.
+    pub excerpt: String,
+    /// The step that failed, and the end of what it printed.
+    pub failed: Option<(String, Vec<String>)>,
+    /// The progress, as `--progress=plain` tells it.
+    pub log: String,
+}
+
+impl Record for BuildHistoryRecord {
+    const KIND: Kind = Kind::History;
+    fn key(&self) -> String {
+        self.id.clone()
+    }
+}

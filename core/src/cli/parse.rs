@@ -50,6 +50,11 @@ pub fn parse(argv: &[String]) -> Result<Invocation, Usage> {
             return finish(&definition, &typed, global, &words);
         }
         let mut own = match_words(&definition, &typed, &words, true)?;
+        let next = own.positionals.first();
+        // A group may be a command as well, where none of its own is named.
+        if definition.most.is_some() && next.is_none_or(|next| find(&format!("{typed} {next}")).is_none()) {
+            return finish(&definition, &typed, global, &words);
+        }
         words = std::mem::take(&mut own.positionals);
         global.flags.extend(own.flags);
         (group, path) = (definition, typed);

@@ -38,7 +38,14 @@ pub(super) fn refusal(command: &str) -> Option<&'static str> {
         ("trust", _) => Some("content trust is not supported: images are identified by their digests only"),
         ("compose", "bridge") => Some("compose bridge is not supported"),
         ("compose", "publish") => Some("publishing a compose application is not supported"),
-        ("buildx", "history" | "dial-stdio" | "create" | "rm" | "stop") => {
+        ("buildx", "history") => match words.next() {
+            Some("import" | "open" | "export" | "trace") => {
+                Some("bundles of build records are not supported: there is no Docker Desktop that could show them")
+            }
+            Some("inspect") if words.next().is_some() => Some("attestations are not supported: builds have none here"),
+            _ => None,
+        },
+        ("buildx", "dial-stdio" | "create" | "rm" | "stop") => {
             Some("there is one builder here, the engine's own; other builders are not supported")
         }
         _ => None,
@@ -61,10 +68,11 @@ fn gap(command: &str) -> Option<&'static str> {
         "context create" | "context update" => {
             "engines are reached over `ssh://` and, in the simulator, over `tcp://`; on Linux `tcp://` is refused when it is used"
         }
+        "buildx history logs" => "`--progress=rawjson` is refused",
+        "buildx history ls" => "`--local` is refused",
         "buildx bake" => {
             "bake files are read here, not at addresses; targets are built one after another, each for one platform"
         }
-        "compose build" => "`--print` is refused",
         _ => return None,
     })
 }

@@ -292,6 +292,23 @@ pub const CACHE_USAGE: Kind = Kind {
 };
 
 /// `docker builder du`.
+pub const BUILD_HISTORY: Kind = Kind {
+    type_name: "*history.lsContext",
+    errors: USUAL,
+    table: "{{.Ref}}\t{{.Name}}\t{{.Status}}\t{{.CreatedAt}}\t{{.Duration}}\t{{.Link}}",
+    quiet: "{{.Ref}}",
+    raw: "",
+    quiet_raw: "",
+    heads: &[
+        ("Ref", "BUILD ID"),
+        ("Name", "NAME"),
+        ("Status", "STATUS"),
+        ("CreatedAt", "CREATED AT"),
+        ("Duration", "DURATION"),
+        ("Link", ""),
+    ],
+};
+
 pub const BUILDER_CACHE: Kind = Kind {
     type_name: "*commands.duContext",
     errors: USUAL,

@@ -19,6 +19,8 @@ pub enum Kind {
     Network,
     /// One per step of a build that can be used again.
     BuildCache,
+    /// One per build that was done.
+    History,
     /// What happened, in order: the key is a sequence number, padded with zeros.
     Event,
     /// Counters and settings of the engine itself, by name.
@@ -26,13 +28,14 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 9] = [
         Kind::Image,
         Kind::Tag,
         Kind::Container,
         Kind::Volume,
         Kind::Network,
         Kind::BuildCache,
+        Kind::History,
         Kind::Event,
         Kind::Setting,
     ];
@@ -46,6 +49,7 @@ impl Kind {
             Kind::Volume => "volumes",
             Kind::Network => "networks",
             Kind::BuildCache => "build-cache",
+            Kind::History => "build-history",
             Kind::Event => "events",
             Kind::Setting => "settings",
         }

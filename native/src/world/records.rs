@@ -58,7 +58,7 @@ fn decode(name: &str) -> Option<String> {
 impl RecordFiles {
     /// Makes the folders where they are missing.
     pub fn open(folder: PathBuf) -> Result<RecordFiles, Fault> {
-        if !folder.join(Kind::Setting.name()).is_dir() {
+        if !folder.join(Kind::History.name()).is_dir() {
             for kind in Kind::ALL {
                 let path = folder.join(kind.name());
                 fs::create_dir_all(&path).or_fault(format!("mkdir {}", path.display()))?;

@@ -50,6 +50,24 @@ pub async fn usage<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
     Ok(0)
 }
 
+/// Whether the builder that is asked for, by `--builder` or `BUILDX_BUILDER`, is the one there is. Other groups' commands
+/// ask for none.
+///
+/// # Errors
+/// Where it is another.
+pub fn check_builder<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<()> {
+    let (group, name) = call.command.split_once(' ').unwrap_or_default();
+    if !matches!((group, name), ("buildx" | "builder", _) | ("image", "build")) || matches!(name, "ls" | "version") {
+        return Ok(());
+    }
+    let given = call.args.value("builder").or(call.global.value("builder")).map(str::to_string);
+    let named = given.or_else(|| ctx.client.env("BUILDX_BUILDER")).unwrap_or_default();
+    match named.as_str() {
+        "" | "default" => Ok(()),
+        other => Err(Error::Client(format!("ERROR: no builder {other:?} found"))),
+    }
+}
+
 /// `docker buildx ls`.
 pub async fn list<W: World>(ctx: &Ctx<W>) -> Result<i32> {
     let platform = Platform::normal("linux", &ctx.world().host().architecture, "");

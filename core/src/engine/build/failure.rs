@@ -62,6 +62,11 @@ impl Failure {
         self.lines
     }
 
+    /// The lines it is about, as shown.
+    pub fn excerpt(&self) -> &str {
+        &self.excerpt
+    }
+
     pub fn message(&self) -> &str {
         &self.message
     }

@@ -14,6 +14,7 @@ mod context;
 mod copy;
 mod export;
 mod failure;
+mod history;
 mod lint;
 mod locks;
 mod mode;
@@ -40,8 +41,15 @@ use crate::world::World;
 
 /// Runs the command if it is one of this group's; its exit status.
 pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Result<i32>> {
+    if let Err(error) = cache::check_builder(ctx, call) {
+        return Some(Err(error));
+    }
     Some(match call.command {
         "image build" | "buildx build" | "builder build" => build(ctx, call).await,
+        "buildx history ls" => history::list(ctx, call).await,
+        "buildx history inspect" => history::inspect(ctx, call).await,
+        "buildx history logs" => history::logs(ctx, call).await,
+        "buildx history rm" => history::remove(ctx, call).await,
         "buildx bake" => bake::bake(ctx, call).await,
         "builder du" | "buildx du" => cache::usage(ctx, call).await,
         "builder ls" | "buildx ls" => cache::list(ctx).await,

@@ -6,14 +6,19 @@ use crate::image::LayerRef;
 use crate::name::Digest;
 use crate::world::{Fault, World};
 
-/// An entry made now, with a new id.
-pub fn new_record<W: World>(ctx: &Ctx<W>, key: Digest, layers: Vec<LayerRef>) -> BuildCacheRecord {
-    let now = ctx.world().now();
+/// A new id: 25 letters and digits.
+pub fn new_name<W: World>(ctx: &Ctx<W>) -> String {
     let mut bytes = [0; 25];
     ctx.world().random(&mut bytes);
     let letter = |byte: &u8| char::from(b"0123456789abcdefghijklmnopqrstuvwxyz"[usize::from(*byte) % 36]);
+    bytes.iter().map(letter).collect()
+}
+
+/// An entry made now, with a new id.
+pub fn new_record<W: World>(ctx: &Ctx<W>, key: Digest, layers: Vec<LayerRef>) -> BuildCacheRecord {
+    let now = ctx.world().now();
     BuildCacheRecord {
-        id: bytes.iter().map(letter).collect(),
+        id: new_name(ctx),
         key,
         description: String::new(),
         kind: "regular".into(),

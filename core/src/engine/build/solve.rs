@@ -4,6 +4,7 @@ use super::board::{Board, Vertex};
 use super::context::{self, Source};
 use super::export;
 use super::failure::Failure;
+use super::history;
 use super::lint;
 use super::options::Options;
 use super::plan::{Build, keep_source, predefined};
@@ -30,8 +31,15 @@ pub struct Solved {
     pub image: ImageRecord,
 }
 
-/// Builds the target; all that came of it.
+/// Builds the target; all that came of it. The history keeps what was done.
 pub async fn solve_whole<W: World>(ctx: &Ctx<W>, options: &Options, board: &Board<'_, W>) -> Result<Solved, Failure> {
+    let started = ctx.world().now();
+    let solved = run_whole(ctx, options, board).await;
+    history::keep(ctx, options, board, started, solved.as_ref().err())?;
+    solved
+}
+
+async fn run_whole<W: World>(ctx: &Ctx<W>, options: &Options, board: &Board<'_, W>) -> Result<Solved, Failure> {
     let (context, source) = match context::load(ctx, options, board).await {
         Ok(loaded) => loaded,
         Err(failure) if failure.is_solving() && board.is_empty() => {

@@ -157,12 +157,13 @@ impl<W: World> App<'_, W> {
 }
 
 pub(super) async fn build<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
-    if args.flag("print") {
-        let why = "--print is not supported: there are no bake files here; `docker compose config` shows what is built";
-        return Err(Error::Client(why.into()));
-    }
     let mut any = false;
-    for name in app.with_dependencies(&args.positionals, args.flag("with-dependencies"))? {
+    let names = app.with_dependencies(&args.positionals, args.flag("with-dependencies"))?;
+    if args.flag("print") {
+        app.ctx.print(app.bake(&names, args)?).await;
+        return Ok(0);
+    }
+    for name in names {
         if app.service(&name)?.contains_key("build") {
             any = true;
             Box::pin(app.build(&name, args.flag("quiet"), args)).await?;

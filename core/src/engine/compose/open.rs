@@ -1,6 +1,7 @@
 //! Finding the files of a project and reading them: `-f`, `compose.yaml` here or above, `.env`, `-p`.
 
 use super::App;
+use super::bake::with_contexts;
 use super::progress::Board;
 use crate::cli::{Args, Invocation};
 use crate::compose::{self, LoadError, Project, Request};
@@ -76,6 +77,8 @@ pub(super) async fn open<'a, W: World>(
     }
     // Others than these do not look beyond the services that are named.
     if !named.is_empty() && !matches!(call.command, "compose restart" | "compose events") {
+        // What is built may stand on other services' images.
+        let named = if call.command == "compose build" { with_contexts(&project, named) } else { named };
         compose::select(&mut project, &named);
     }
     let app = App { ctx, project, all: false, board, settings, at_once, separator, imagined: RefCell::default() };

@@ -103,6 +103,19 @@ pub struct Board<'a, W> {
     told: Rc<Told>,
     /// The target that this one tells of, where there are several.
     target: Option<String>,
+    /// Where its own part of what is told begins.
+    first: usize,
+}
+
+/// What was told, kept.
+#[derive(Clone, Debug, Default)]
+pub struct Transcript {
+    pub text: String,
+    pub steps: usize,
+    pub completed: usize,
+    pub cached: usize,
+    /// The step that failed, and the end of what it printed.
+    pub failed: Option<(String, Vec<String>)>,
 }
 
 #[derive(Default)]
@@ -119,7 +132,7 @@ struct Told {
 impl<'a, W: World> Board<'a, W> {
     pub fn new(ctx: &'a Ctx<W>, mode: ProgressMode) -> Board<'a, W> {
         let told = Told { started: ctx.world().now(), ..Told::default() };
-        Board { ctx, mode, told: Rc::new(told), target: None }
+        Board { ctx, mode, told: Rc::new(told), target: None, first: 0 }
     }
 
     /// One for something else than a build: it has no line that says what builds.
@@ -131,12 +144,13 @@ impl<'a, W: World> Board<'a, W> {
 
     /// The same board, for one of several targets: what it begins is named after it.
     pub fn of_target(&self, name: &str) -> Board<'a, W> {
-        Board { ctx: self.ctx, mode: self.mode, told: self.told.clone(), target: Some(name.to_string()) }
+        Board { target: Some(name.to_string()), ..self.of_one() }
     }
 
-    /// The same board.
+    /// The same board, for what comes from here on.
     pub fn of_one(&self) -> Board<'a, W> {
-        Board { ctx: self.ctx, mode: self.mode, told: self.told.clone(), target: None }
+        let first = self.told.rows.borrow().len();
+        Board { ctx: self.ctx, mode: self.mode, told: self.told.clone(), target: None, first }
     }
 
     fn named(&self, name: &str) -> String {
@@ -325,6 +339,38 @@ impl<'a, W: World> Board<'a, W> {
                 lint::summary(&warnings)
             }
         }
+    }
+
+    /// All that this board's target has told, in the order of its beginnings, as on a pipe.
+    pub fn transcript(&self) -> Transcript {
+        let rows = self.told.rows.borrow();
+        let mut made = Transcript::default();
+        for (index, row) in rows.iter().skip(self.first).enumerate() {
+            let name = match &self.target {
+                None => row.name.clone(),
+                Some(target) => match row.name.strip_prefix(&format!("[{target} ")) {
+                    Some(rest) => format!("[{rest}"),
+                    None => row.name.replacen(&format!("[{target}] "), "", 1),
+                },
+            };
+            let number = index + 1;
+            let gap = if index == 0 { "" } else { "\n" };
+            made.text += &format!("{gap}#{number} {name}\n");
+            let notes = row.notes.iter().map(|note| note.line(row.ended));
+            let warnings = row.warnings.iter().map(|warning| format!("WARN: {warning}"));
+            for line in notes.chain(row.log.iter().cloned()).chain(warnings) {
+                made.text += &format!("#{number} {line}\n");
+            }
+            made.text += &format!("#{number} {}\n", plain::ending(row).unwrap_or_default());
+            made.steps += 1;
+            made.completed += usize::from(matches!(row.state, State::Done | State::Cached));
+            made.cached += usize::from(row.state == State::Cached);
+            if let State::Failed(_) = row.state {
+                let last = &row.log[row.log.len().saturating_sub(16)..];
+                made.failed = Some((name, last.iter().map(|line| after_time(line).to_string()).collect()));
+            }
+        }
+        made
     }
 
     /// What the last program printed, without times.

@@ -124,17 +124,22 @@ impl Mux {
             out.push_str(&format!("#{} {line}\n", voice.number));
         }
         self.current = Some(index);
-        let end = match &row.state {
-            State::Running => return,
-            State::Done => format!("DONE {:.1}s", row.ended.saturating_sub(row.started).as_secs_f64()),
-            State::Cached => "CACHED".to_string(),
-            State::Failed(error) => format!("ERROR: {error}"),
-            State::Canceled => "CANCELED".to_string(),
-        };
+        let Some(end) = ending(row) else { return };
         out.push_str(&format!("#{} {end}\n", voice.number));
         voice.closed = true;
         self.current = None;
     }
+}
+
+/// How a vertex ended; `None` while it goes on.
+pub fn ending(row: &Row) -> Option<String> {
+    Some(match &row.state {
+        State::Running => return None,
+        State::Done => format!("DONE {:.1}s", row.ended.saturating_sub(row.started).as_secs_f64()),
+        State::Cached => "CACHED".to_string(),
+        State::Failed(error) => format!("ERROR: {error}"),
+        State::Canceled => "CANCELED".to_string(),
+    })
 }
 
 #[cfg(test)]
