@@ -415,11 +415,18 @@ fn networks(args: &Args) -> Result<Vec<NetworkRequest>, SpecError> {
     if ip6.is_some() && !first.ip6.is_empty() {
         return conflict("--ip6", "IPv6 address");
     }
+    let near = args.values("link-local-ip");
+    if !near.is_empty() && !first.link_local_ips.is_empty() {
+        return conflict("--link-local-ip", "link-local IP addresses");
+    }
+    if args.value("mac-address").is_some_and(|mac| !mac.is_empty()) && !first.mac.is_empty() {
+        return conflict("--mac-address", "MAC address");
+    }
     first.aliases.extend(aliases.iter().cloned());
     first.links.extend(args.values("link").iter().cloned());
     first.ip.push_str(ip.unwrap_or(""));
     first.ip6.push_str(ip6.unwrap_or(""));
-    first.link_local_ips.extend(args.values("link-local-ip").iter().cloned());
+    first.link_local_ips.extend(near.iter().cloned());
     if first.mac.is_empty() {
         first.mac.push_str(args.value("mac-address").unwrap_or(""));
     }
@@ -545,6 +552,20 @@ mod tests {
             (
                 vec![("network-alias", "x")],
                 client("network-scoped aliases are only supported for user-defined networks"),
+            ),
+            (
+                vec![("network", "name=a,mac-address=02:42:ac:11:00:02"), ("mac-address", "02:42:ac:11:00:03")],
+                client("conflicting options: cannot specify both --mac-address and per-network MAC address"),
+            ),
+            (
+                vec![("network", "name=a,link-local-ip=169.254.0.2"), ("link-local-ip", "169.254.0.3")],
+                client(
+                    "conflicting options: cannot specify both --link-local-ip and per-network link-local IP addresses",
+                ),
+            ),
+            (
+                vec![("network", "a"), ("network", "bridge")],
+                client("conflicting options: cannot attach both user-defined and non-user-defined network-modes"),
             ),
             (vec![("network", "a"), ("network", "a")], client("network \"a\" is specified multiple times")),
             (vec![("publish", "99999:1")], client("Invalid hostPort: 99999")),
