@@ -576,3 +576,52 @@ X
         rest = &rest[at + step.len()..];
     }
 }
+
+#[test]
+fn each_command_looks_where_compose_looks() {
+    let (out, _) = script(
+        "mkdir p && cd p && cat > compose.yaml <<'X'
+services:
+  web: {image: busybox, command: sleep 300, ports: ['80'], stop_grace_period: 1s, attach: false,
+        depends_on: {db: {condition: service_healthy}}}
+  db: {image: busybox, command: sh -c 'echo told >&2; exec sleep 300', volumes: [v:/v], stop_grace_period: 1s,
+       healthcheck: {test: 'true', interval: 1s}}
+  job: {image: busybox, command: sh -c 'exit 3', profiles: [job]}
+volumes: {v: }
+X
+         docker compose up -d --quiet-pull >/dev/null 2>&1; echo again; docker compose up -d 2>&1
+         echo lists; docker compose port web foo 2>&1; docker compose port no 80 2>&1; docker compose top no; docker compose images no
+         docker compose volumes web; docker compose volumes -q db; docker compose logs --index 1 2>&1
+         docker compose logs --no-color 2>/dev/null; docker compose wait no 2>&1; docker compose ps no 2>&1
+         echo one; docker compose run -T -l foo web 2>&1; docker compose run -d --no-deps --name gone db true 2>/dev/null | wc -c
+         sleep 1; docker inspect gone -f '{{index .Config.Labels \"com.docker.compose.container-number\"}}.'
+         docker compose up -d 2>&1 | grep -o 'orphan containers ([a-z]*. \\|orphan containers (.gone.)'
+         echo pause; docker compose pause db 2>&1; docker compose pause db 2>&1 | sed 's/[0-9a-f]\\{64\\}/ID/'; docker compose unpause db 2>/dev/null
+         echo start; docker compose --profile job start job 2>&1; docker compose cp '' x 2>&1; docker compose cp no:/f . 2>&1
+         docker compose commit web img 2>&1 | sed 's/:[0-9a-f]*$//'; docker compose foo >/dev/null 2>&1; echo status $?
+         docker compose down --rmi foo 2>&1; docker compose ps -q | wc -l
+         echo down; docker compose down --remove-orphans -t 0 --rmi all -v 2>&1 | grep -c 'Image busybox  Removing'
+         docker compose down 2>&1; docker compose -p other down 2>&1",
+    );
+    let steps = [
+        "again\n",
+        " Container p-db-1  Waiting\n Container p-db-1  Healthy\n",
+        "lists\nstrconv.ParseUint: parsing \"foo\": invalid syntax\nservice \"no\" is not running\nCONTAINER  ",
+        "DRIVER    VOLUME NAME\np_v\n--index requires one service to be selected\ndb-1  | told\n",
+        "no containers for project \"p\"\nno such service: no\n",
+        "one\nlabel must be set as KEY=VALUE\n65\n.\norphan containers ([gone])\n",
+        "pause\n Container p-db-1  Paused\nError response from daemon: container ID is already paused\n",
+        "start\nsource can not be empty\nno container found for service \"no\"\n p-web-1 Commit p-web-1 Committing\n",
+        " p-web-1 Commit p-web-1 Committed as sha256\nstatus 1\ninvalid value for --rmi: \"foo\"\n2\n",
+        "down\n1\n",
+    ];
+    let mut rest = out.as_str();
+    for step in steps {
+        let at = rest.find(step).unwrap_or_else(|| panic!("{step:?} is missing, or too early, in\n{out}"));
+        rest = &rest[at + step.len()..];
+    }
+    assert!(
+        rest.contains("No resource found to remove for project \\\"other\\\"") && !rest.contains("\\\"p\\\""),
+        "{out}"
+    );
+}

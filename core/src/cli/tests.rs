@@ -208,7 +208,7 @@ fn lines_that_do_not_parse() {
             125,
         ),
         ("help nope", whole("unknown help topic: nope"), 1),
-        ("compose up --nope", whole("unknown flag: --nope"), 16),
+        ("compose up --nope", whole("unknown flag: --nope"), 1),
         (
             "ps --filter bogus",
             whole(

@@ -15,7 +15,7 @@ pub struct Usage {
 
 /// The status of Docker's errors in flags, and of Compose's.
 const FLAG_STATUS: i32 = 125;
-const COMPOSE_SYNTAX_STATUS: i32 = 16;
+const COMPOSE_SYNTAX_STATUS: i32 = 1;
 
 impl Usage {
     pub(super) fn out(text: String) -> Usage {

@@ -32,6 +32,7 @@ pub(super) struct App<'a, W> {
 #[derive(Clone, Debug)]
 pub(super) struct Member {
     pub service: String,
+    /// Those of `run` have none: 0.
     pub number: u32,
     pub one_off: bool,
     pub record: ContainerRecord,
@@ -61,13 +62,15 @@ impl<W: World> App<'_, W> {
                 let label = |key: &str| labels.get(&format!("{LABEL}.{key}")).cloned();
                 (label("project").as_deref() == Some(&self.project.name)).then(|| Member {
                     service: label("service").unwrap_or_default(),
-                    number: label("container-number").and_then(|n| n.parse().ok()).unwrap_or(1),
+                    number: label("container-number").and_then(|n| n.parse().ok()).unwrap_or(0),
                     one_off: label("oneoff").as_deref() == Some("True"),
                     record,
                 })
             })
             .collect();
-        members.sort_by(|a, b| (&a.service, a.number, a.name()).cmp(&(&b.service, b.number, b.name())));
+        members.sort_by(|a, b| {
+            (&a.service, a.one_off, a.number, a.name()).cmp(&(&b.service, b.one_off, b.number, b.name()))
+        });
         Ok(members)
     }
 
@@ -79,6 +82,14 @@ impl<W: World> App<'_, W> {
                 && self.project.services.contains_key(&m.service)
                 && (services.is_empty() || services.contains(&m.service))
         });
+        Ok(members)
+    }
+
+    /// The containers of these services (of all, where none is named), also those of `run` and of services that the
+    /// files no longer have.
+    pub async fn anyone(&self, services: &[String]) -> Result<Vec<Member>> {
+        let mut members = self.everyone().await?;
+        members.retain(|m| services.is_empty() || services.contains(&m.service));
         Ok(members)
     }
 
@@ -98,7 +109,7 @@ impl<W: World> App<'_, W> {
     /// # Errors
     /// `service "web" is not running`.
     pub async fn running(&self, service: &str, index: Option<i64>) -> Result<Member> {
-        let members = self.members(&[service.to_string()]).await?;
+        let members = self.anyone(&[service.to_string()]).await?;
         let wanted = index.filter(|i| *i > 0);
         members
             .into_iter()

@@ -250,7 +250,8 @@ impl<W: World> App<'_, W> {
     ) -> Result<()> {
         for name in services {
             let members = self.members(std::slice::from_ref(name)).await?;
-            if members.iter().all(|m| m.record.is_running()) {
+            let replicas = self.service(name)?.get("deploy").and_then(|d| d.get("replicas"));
+            if replicas.and_then(Value::as_i64) == Some(0) {
                 continue;
             }
             Box::pin(self.wait_for_dependencies(name, limit)).await?;

@@ -104,7 +104,13 @@ impl<W: World> App<'_, W> {
             ("service", service.to_string()),
             ("version", super::VERSION.to_string()),
         ] {
-            words.flag("label", format!("{LABEL}.{key}={value}"));
+            // Containers of `run` are not counted.
+            if key != "container-number" || changes.number > 0 {
+                words.flag("label", format!("{LABEL}.{key}={value}"));
+            }
+        }
+        if changes.one_off {
+            words.flag("label", format!("{LABEL}.slug={}", self.ctx.new_id()));
         }
     }
 

@@ -72,7 +72,10 @@ pub(super) async fn down<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
     if volumes {
         acted |= Box::pin(remove_volumes(app)).await?;
     }
-    if !acted {
+    // What the files have may have been there.
+    let named = |part: &BTreeMap<String, Value>| part.iter().any(|(_, item)| item.get("external").is_none());
+    let listed = named(&app.project.networks) || (volumes && named(&app.project.volumes));
+    if !acted && !listed {
         let text = format!("Warning: No resource found to remove for project {:?}.", app.project.name);
         super::open::warn(app.ctx, &text).await;
     }
@@ -140,19 +143,18 @@ async fn remove_volumes<W: World>(app: &App<'_, W>) -> Result<bool> {
 
 /// `--rmi local` takes the images that have no name of their own, `all` every one.
 async fn images<W: World>(app: &App<'_, W>, which: &str) -> Result<bool> {
-    if !matches!(which, "local" | "all") {
-        return Err(Error::Client(format!("invalid value for --rmi: {which:?}")));
-    }
     let mut acted = false;
+    let mut seen: Vec<String> = Vec::new();
     for (name, service) in &app.project.services {
         let own = service.get("image").map(text);
         if which == "local" && own.is_some() {
             continue;
         }
         let image = own.map_or_else(|| app.image_of(name), Ok)?;
-        if crate::engine::image::lookup(app.ctx, &image)?.is_none() {
+        if seen.contains(&image) || crate::engine::image::lookup(app.ctx, &image)?.is_none() {
             continue;
         }
+        seen.push(image.clone());
         acted = true;
         app.progress("Image", &image, "Removing").await;
         match app.board.dry {

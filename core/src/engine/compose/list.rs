@@ -7,8 +7,9 @@ use crate::cli::Args;
 use crate::compose::text;
 use crate::container::Status;
 use crate::engine::container::{Look, heal_all, row};
-use crate::engine::{Ctx, Error, Result, image};
+use crate::engine::{Ctx, Error, Result};
 use crate::image::ImageRecord;
+use crate::name::Reference;
 use crate::view::filter::Filters;
 use crate::view::rows::{COMPOSE_CONTAINERS, VOLUMES};
 use crate::view::table::Formatter;
@@ -93,14 +94,16 @@ fn container_row<W: World>(app: &App<'_, W>, member: &Member, look: &Look) -> Va
 }
 
 pub(super) async fn images<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
-    let members = app.members(&args.positionals).await?;
+    let mut members = app.anyone(&args.positionals).await?;
+    members.sort_by(|a, b| a.name().cmp(b.name()));
     let now = app.ctx.world().now();
     let (mut rows, mut whole) = (Vec::new(), Vec::new());
     for member in &members {
         let record = &member.record;
         let Some(found) = app.ctx.world().get::<ImageRecord>(&record.image.to_string())? else { continue };
-        let names = image::references(app.ctx, &found.id)?;
-        let name = names.first().map(|r| r.familiar()).unwrap_or_default();
+        // By what it was asked for, not by the names that it has now.
+        let reference = Reference::parse(&record.image_name).map(|r| r.with_default_tag().familiar()).ok();
+        let name = reference.unwrap_or_default();
         let (repository, tag) = name.rsplit_once(':').unwrap_or((&name, "<none>"));
         let name_or_none = if repository.is_empty() { "<none>" } else { repository };
         let platform = format!("{}/{}", found.os, found.architecture);
@@ -193,9 +196,15 @@ pub(super) async fn projects<W: World>(ctx: &Ctx<W>, args: &Args) -> Result<i32>
 
 /// `docker compose port SERVICE PORT`.
 pub(super) async fn port<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
-    let member = app.running(args.word(0), args.number("index")).await?;
-    let protocol = args.value("protocol").unwrap_or("tcp");
     let asked = args.word(1);
+    let unread = |why: &str| Error::Client(format!("strconv.ParseUint: parsing {asked:?}: {why}"));
+    match asked.parse::<u64>() {
+        Ok(number) if number > 65535 => return Err(unread("value out of range")),
+        Ok(_) => {}
+        Err(_) => return Err(unread("invalid syntax")),
+    }
+    let member = app.running(args.word(0), args.number("index")).await?;
+    let protocol = args.value("protocol").unwrap_or("tcp").to_lowercase();
     let found =
         member.record.ports.iter().find(|p| p.container_port.to_string() == asked && p.protocol.name() == protocol);
     match found {
@@ -218,7 +227,9 @@ pub(super) async fn port<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
 /// `docker compose top`.
 pub(super) async fn top<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
     let mut table = String::new();
-    for member in app.members(&args.positionals).await? {
+    let mut members = app.anyone(&args.positionals).await?;
+    members.sort_by(|a, b| a.name().cmp(b.name()));
+    for member in members {
         if member.record.state.status != Status::Running {
             continue;
         }
@@ -232,7 +243,7 @@ pub(super) async fn top<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> 
             table.push_str(&format!(
                 "\n{}\t{}\t{}\t{}\t{}\t0\t{}\t{}\t{time}\t{}",
                 member.service,
-                member.number,
+                if member.one_off { String::new() } else { member.number.to_string() },
                 process.user,
                 process.pid,
                 process.parent,
@@ -248,21 +259,23 @@ pub(super) async fn top<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> 
     Ok(0)
 }
 
-/// `docker compose volumes`.
+/// `docker compose volumes`: those of the project, or of some of its services.
 pub(super) async fn volumes<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
-    if args.flag("quiet") || args.value("format").is_none_or(|f| f == "table") {
-        let records = app.ctx.world().list::<VolumeRecord>()?;
-        let mut own: Vec<VolumeRecord> = records
-            .into_iter()
-            .filter(|v| v.labels.get("com.docker.compose.project") == Some(&app.project.name))
-            .collect();
-        own.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut own = app.ctx.world().list::<VolumeRecord>()?;
+    own.retain(|v| v.labels.get("com.docker.compose.project") == Some(&app.project.name));
+    if !args.positionals.is_empty() {
+        let mut members = app.anyone(&args.positionals).await?;
+        members.retain(|m| m.record.is_running());
+        own.retain(|v| members.iter().any(|m| m.record.mounts.iter().any(|mount| mount.name == v.name)));
+    }
+    own.sort_by(|a, b| a.name.cmp(&b.name));
+    if args.flag("quiet") || args.value("format").is_none_or(|f| f == "table") || own.is_empty() {
         let rows: Vec<Value> = own.iter().map(|v| json!({"Name": v.name, "Driver": v.driver})).collect();
         let formatter = Formatter::new(&VOLUMES, "", args.flag("quiet")).map_err(Error::Client)?;
         app.ctx.print(formatter.render(&rows).map_err(Error::Client)?).await;
         return Ok(0);
     }
-    let filter = format!("--filter=label=com.docker.compose.project={}", app.project.name);
-    let format = format!("--format={}", args.value("format").unwrap_or(""));
-    Box::pin(docker(app, &["volume", "ls", &filter, &format], true)).await
+    let mut words = vec!["volume".to_string(), "ls".into(), format!("--format={}", args.value("format").unwrap_or(""))];
+    words.extend(own.iter().map(|v| format!("--filter=name=^{}$", v.name)));
+    Box::pin(docker(app, &words.iter().map(String::as_str).collect::<Vec<_>>(), true)).await
 }

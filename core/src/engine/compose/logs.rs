@@ -17,6 +17,8 @@ pub(super) struct Prefixes {
     width: usize,
     hidden: bool,
     timestamps: bool,
+    /// Both streams of the containers go to standard output.
+    merged: bool,
     project: String,
     /// The containers in the order of their colours; `None` without any.
     coloured: Option<Vec<String>>,
@@ -28,6 +30,7 @@ impl Prefixes {
             width: 0,
             hidden: args.flag("no-log-prefix"),
             timestamps: args.flag("timestamps"),
+            merged: false,
             project: format!("{}{}", app.project.name, app.separator),
             coloured: None,
         };
@@ -44,7 +47,7 @@ impl Prefixes {
 
     /// Nothing before any line.
     pub fn bare() -> Prefixes {
-        Prefixes { width: 0, hidden: true, timestamps: false, project: String::new(), coloured: None }
+        Prefixes { width: 0, hidden: true, timestamps: false, merged: false, project: String::new(), coloured: None }
     }
 
     fn colour(&self, name: &str, text: String) -> String {
@@ -104,7 +107,7 @@ impl Prefixes {
 }
 
 async fn show<W: World>(app: &App<'_, W>, member: &Member, line: &LogLine, prefixes: &Prefixes) {
-    let to = if member.record.config.tty { Stream::Out } else { line.from };
+    let to = if member.record.config.tty || prefixes.merged { Stream::Out } else { line.from };
     app.ctx.client.write(to, &prefixes.line(member, line)).await;
 }
 
@@ -162,7 +165,13 @@ pub(super) async fn logs<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
     let index = args.number("index").filter(|i| *i > 0);
     let mut members = app.members(&args.positionals).await?;
     members.retain(|m| index.is_none_or(|i| i == i64::from(m.number)));
-    let prefixes = &Prefixes::new(app, &members, args);
+    if let (Some(index), true) = (index, members.is_empty()) {
+        return Err(Error::Client(format!("service {:?} is not running container #{index}", args.word(0))));
+    }
+    // Who does not want to be heard is, if asked for by name.
+    let quiet = |m: &Member| app.project.services.get(&m.service).and_then(|s| s.get("attach")) == Some(&false.into());
+    members.retain(|m| !args.positionals.is_empty() || !quiet(m));
+    let prefixes = &Prefixes { merged: true, ..Prefixes::new(app, &members, args) };
     let tail = args.value("tail").and_then(|t| t.parse::<usize>().ok()).unwrap_or(usize::MAX);
     let mut seen = Vec::new();
     for member in &members {

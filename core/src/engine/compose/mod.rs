@@ -75,26 +75,32 @@ async fn in_project<W: World>(ctx: &Ctx<W>, call: &Invocation, name: &str) -> Re
         "build" => Box::pin(build::build(&app(Need::File, words).await?, args)).await,
         "pull" => Box::pin(build::pull(&app(Need::File, words).await?, args)).await,
         "push" => Box::pin(build::push(&app(Need::File, words).await?, args)).await,
+        "down" if !matches!(args.value("rmi").unwrap_or(""), "" | "all" | "local") => {
+            Err(Error::Client(format!("invalid value for --rmi: {:?}", args.value("rmi").unwrap_or(""))))
+        }
+        "logs" if args.number("index").is_some_and(|i| i > 0) && words.len() != 1 => {
+            Err(Error::Client("--index requires one service to be selected".into()))
+        }
         "down" => Box::pin(down::down(&app(Need::Name, words).await?, args)).await,
         "rm" => Box::pin(down::rm(&app(Need::Name, words).await?, args)).await,
         "ps" => Box::pin(list::ps(&app(Need::Name, words).await?, args)).await,
-        "images" => Box::pin(list::images(&app(Need::Name, words).await?, args)).await,
-        "port" => Box::pin(list::port(&app(Need::Name, first).await?, args)).await,
-        "top" => Box::pin(list::top(&app(Need::Name, words).await?, args)).await,
+        "images" => Box::pin(list::images(&app(Need::Name, &[]).await?, args)).await,
+        "port" => Box::pin(list::port(&app(Need::Name, &[]).await?, args)).await,
+        "top" => Box::pin(list::top(&app(Need::Name, &[]).await?, args)).await,
         "volumes" => Box::pin(list::volumes(&app(Need::Name, words).await?, args)).await,
         "logs" => Box::pin(logs::logs(&app(Need::Name, words).await?, args)).await,
         "exec" => Box::pin(run::exec(&app(Need::Name, &[]).await?, args)).await,
         "attach" | "export" | "commit" => Box::pin(run::on_container(&app(Need::Name, &[]).await?, args, name)).await,
         "cp" => Box::pin(run::copy(&app(Need::Name, &[]).await?, args)).await,
-        "stats" => Box::pin(run::stats(&app(Need::Name, words).await?, args)).await,
-        "events" => Box::pin(run::events(&app(Need::Name, words).await?, args)).await,
+        "stats" => Box::pin(run::stats(&app(Need::Name, &[]).await?, args)).await,
+        "events" => Box::pin(run::events(&app(Need::Name, &[]).await?, args)).await,
         "start" => Box::pin(states::start(&app(Need::Name, words).await?, args)).await,
         "stop" => Box::pin(states::stop(&app(Need::Name, words).await?, args)).await,
         "restart" => Box::pin(states::restart(&app(Need::Name, words).await?, args)).await,
         "kill" => Box::pin(states::kill(&app(Need::Name, words).await?, args)).await,
         "pause" => Box::pin(states::pause(&app(Need::Name, words).await?, args, true)).await,
         "unpause" => Box::pin(states::pause(&app(Need::Name, words).await?, args, false)).await,
-        "wait" => Box::pin(states::wait(&app(Need::Name, words).await?, args)).await,
+        "wait" => Box::pin(states::wait(&app(Need::Name, &[]).await?, args)).await,
         "watch" => Box::pin(watch::watch(&app(Need::File, words).await?, args)).await,
         other => Err(Error::Client(format!("compose {other} is not supported"))),
     }

@@ -51,24 +51,35 @@ pub(super) async fn open<'a, W: World>(
     named: &[String],
 ) -> Result<App<'a, W>> {
     let named: Vec<String> = named.iter().map(|n| n.split('=').next().unwrap_or(n).to_string()).collect();
-    let name = call.global.value("project-name").map(str::to_string);
     let settings = Settings::read(ctx, &call.global).await;
     settings.check(ctx, &call.global)?;
-    let name = name.or_else(|| settings.get(ctx, "COMPOSE_PROJECT_NAME"));
     let board = Board::new(ctx, &settings, &call.global, &call.args)?;
-    let given = call.global.given("file") || settings.get(ctx, "COMPOSE_FILE").is_some();
     let old = call.global.flag("compatibility") || settings.is_on(ctx, "COMPOSE_COMPATIBILITY");
     let at_once = settings.at_once(ctx, &call.global);
     let separator = if old { '_' } else { '-' };
-    let known = need == Need::Name && name.is_some() && !given;
-    if known && found(ctx, &call.global, false).await.is_empty() {
-        let name = name.unwrap_or_default();
-        let project = remembered(ctx, &name)?;
-        let app = App { ctx, project, all: true, board, settings, at_once, separator, imagined: RefCell::default() };
-        app.imagine().await?;
-        return Ok(app);
-    }
-    let mut project = Box::pin(read(ctx, call, &named, Depth::FULL)).await?;
+    // With a name and no file, what there is tells of itself.
+    let name = call.global.value("project-name").filter(|n| !n.is_empty() && !call.global.given("file"));
+    let read = match name.filter(|_| need == Need::Name) {
+        Some(name) => Err(name.to_string()),
+        None => match Box::pin(read(ctx, call, &named, Depth::FULL)).await {
+            Ok(project) => Ok(project),
+            // A file that can't be read is not needed either, where the environment has the name.
+            Err(error) => match settings.get(ctx, "COMPOSE_PROJECT_NAME").filter(|_| need == Need::Name) {
+                Some(name) => Err(name),
+                None => return Err(error),
+            },
+        },
+    };
+    let mut project = match read {
+        Ok(project) => project,
+        Err(name) => {
+            let project = remembered(ctx, &name.to_lowercase())?;
+            let imagined = RefCell::default();
+            let app = App { ctx, project, all: true, board, settings, at_once, separator, imagined };
+            app.imagine().await?;
+            return Ok(app);
+        }
+    };
     let named: Vec<String> = named.into_iter().filter(|n| !n.is_empty()).collect();
     for name in &named {
         if !project.services.contains_key(name) {

@@ -5,6 +5,7 @@ use super::app::LABEL;
 use super::converge::Plan;
 use super::create::Changes;
 use super::quiet::{Printed, Quiet};
+use super::up::orphans;
 use crate::cli::Args;
 use crate::compose::split_words;
 use crate::engine::container::{self as engine, Removal, find_by_id};
@@ -89,27 +90,24 @@ pub(super) async fn run<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> 
     if args.flag("service-ports") && args.values("publish").iter().any(|p| !p.is_empty()) {
         return Err(Error::Client("--service-ports and --publish are incompatible".into()));
     }
-    if let Some(label) = args.values("label").iter().find(|l| !l.is_empty() && !l.contains('=')) {
-        return Err(Error::Client(format!("label must be set as KEY=VALUE: {label}")));
+    if args.values("label").iter().any(|l| !l.is_empty() && !l.contains('=')) {
+        return Err(Error::Client("label must be set as KEY=VALUE".into()));
     }
     app.board.hushed.set(args.flag("quiet"));
-    if args.flag("remove-orphans") {
-        let orphans = app.orphans().await?;
-        Box::pin(app.stop_all(&orphans, None)).await?;
-        Box::pin(app.remove_all(&orphans, false)).await?;
-    }
     if !args.flag("no-deps") {
         let mut needed = app.with_dependencies(&[service.to_string()], true)?;
         needed.retain(|n| n != service);
         Box::pin(app.ensure_images(&needed, args)).await?;
         Box::pin(app.ensure_networks()).await?;
         Box::pin(app.ensure_volumes(false)).await?;
-        Box::pin(app.converge(&needed, &Plan { never: true, ..Plan::default() })).await?;
+        Box::pin(orphans(app, args)).await?;
+        Box::pin(app.converge(&needed, &Plan::default())).await?;
         Box::pin(app.start_services(&needed, None, None)).await?;
         Box::pin(app.wait_for_dependencies(service, None)).await?;
     } else {
         Box::pin(app.ensure_networks()).await?;
         Box::pin(app.ensure_volumes(false)).await?;
+        Box::pin(orphans(app, args)).await?;
     }
     Box::pin(app.ensure_images(&[service.to_string()], args)).await?;
     let image = match app.board.dry {
@@ -150,7 +148,7 @@ pub(super) async fn run<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> 
     let entrypoint = args.value("entrypoint").map(split_words).transpose().map_err(Error::Client)?;
     let changes = Changes {
         name: name.clone(),
-        number: 1,
+        number: 0,
         one_off: true,
         command: (args.positionals.len() > 1).then(|| args.positionals[1..].to_vec()),
         entrypoint,
@@ -166,8 +164,9 @@ pub(super) async fn run<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> 
     }
     if detach {
         Box::pin(engine::start(app.ctx, &record.id, false)).await?;
+        let id = record.id.clone();
         Box::pin(app.hooks(&one_off(service, record), "post_start", None)).await?;
-        app.ctx.print(format!("{name}\n")).await;
+        app.ctx.print(format!("{id}\n")).await;
         return Ok(0);
     }
     let mut start = vec!["start", "--attach"];
@@ -186,43 +185,61 @@ pub(super) async fn run<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> 
 }
 
 fn one_off(service: &str, record: crate::container::ContainerRecord) -> super::app::Member {
-    super::app::Member { service: service.to_string(), number: 1, one_off: true, record }
+    super::app::Member { service: service.to_string(), number: 0, one_off: true, record }
 }
 
 /// `attach`, `export` and `commit`: the docker command of the same name on a service's container.
 pub(super) async fn on_container<W: World>(app: &App<'_, W>, args: &Args, command: &str) -> Result<i32> {
     let index = args.number("index");
-    let member = match command {
-        "attach" => app.running(args.word(0), index).await?,
-        _ => one(app, args.word(0), index).await?,
+    let member = app.running(args.word(0), index).await?;
+    let name = member.name().to_string();
+    let (text, doing, done) = match command {
+        "commit" => (format!("Commit {name}"), "Committing", "Committed"),
+        "export" => {
+            let file = args.value("output").unwrap_or("");
+            if file.is_empty() && app.ctx.client.is_tty(Stream::Out) {
+                return Err(Error::Client("output option is required when exporting to terminal".into()));
+            }
+            (format!("export {name} to {file}"), "Exporting", "Exported")
+        }
+        _ => (String::new(), "", ""),
     };
+    if command != "attach" {
+        app.board.phase(doing);
+        app.event(&name, &text, doing).await;
+        if app.board.dry {
+            app.event(&name, &text, done).await;
+            return Ok(0);
+        }
+    }
     let mut words: Vec<String> = vec!["container".into(), command.into()];
     for (name, values) in args.flags.iter().filter(|(name, _)| !matches!(name.as_str(), "index" | "dry-run")) {
         words.extend(values.iter().filter(|v| !v.is_empty()).map(|v| format!("--{name}={v}")));
     }
     words.push(member.record.id);
     words.extend(args.positionals[1..].iter().cloned());
-    Box::pin(docker(app, &words.iter().map(String::as_str).collect::<Vec<_>>(), true)).await
-}
-
-/// A container of a service, running or not.
-pub(super) async fn one<W: World>(app: &App<'_, W>, service: &str, index: Option<i64>) -> Result<super::app::Member> {
-    let members = app.members(&[service.to_string()]).await?;
-    let index = index.filter(|i| *i > 0);
-    let found = members.into_iter().find(|m| index.is_none_or(|i| i == i64::from(m.number)));
-    found.ok_or_else(|| match index {
-        Some(index) => Error::Client(format!("service {service:?} is not running container #{index}")),
-        None => Error::Client(format!("service {service:?} is not running")),
-    })
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if command != "commit" {
+        return Box::pin(docker(app, &words, true)).await;
+    }
+    let (result, told) = Box::pin(docker_captured(app, &words)).await;
+    let status = result?;
+    app.event(&name, &text, &format!("Committed as {}", String::from_utf8_lossy(&told).trim())).await;
+    Ok(status)
 }
 
 /// `docker compose cp`: `SERVICE:PATH` on one side; into all of the service's containers, or out of the first.
 pub(super) async fn copy<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
     let split = |word: &str| {
         let (service, path) = word.split_once(':')?;
-        app.project.services.contains_key(service).then(|| (service.to_string(), path.to_string()))
+        (!word.starts_with(['/', '.'])).then(|| (service.to_string(), path.to_string()))
     };
     let (from, to) = (args.word(0), args.word(1));
+    for (word, what) in [(from, "source"), (to, "destination")] {
+        if word.is_empty() {
+            return Err(Error::Client(format!("{what} can not be empty")));
+        }
+    }
     let (service, path, outward) = match (split(from), split(to)) {
         (None, None) => return Err(Error::Client("unknown copy direction".into())),
         (Some(_), Some(_)) => return Err(Error::Client("copying between services is not supported".into())),
@@ -264,13 +281,19 @@ pub(super) async fn copy<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
 
 /// `docker compose stats`.
 pub(super) async fn stats<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
-    let members = app.members(&args.positionals).await?;
+    // Only the first that is named counts.
+    let members = app.anyone(args.positionals.get(..1).unwrap_or_default()).await?;
     let mut words: Vec<String> = vec!["stats".into()];
     for name in ["all", "no-stream", "no-trunc"] {
         words.extend(args.flag(name).then(|| format!("--{name}")));
     }
     words.extend(args.value("format").filter(|f| !f.is_empty()).map(|f| format!("--format={f}")));
+    let count = words.len();
     words.extend(members.into_iter().filter(|m| args.flag("all") || m.record.is_running()).map(|m| m.record.id));
+    if words.len() == count {
+        // Without a name, it would be about all that there are.
+        return Ok(0);
+    }
     Box::pin(docker(app, &words.iter().map(String::as_str).collect::<Vec<_>>(), true)).await
 }
 

@@ -3,7 +3,6 @@
 use super::App;
 use super::app::Member;
 use crate::cli::Args;
-use crate::container::Status;
 use crate::engine::{Error, Result};
 use crate::world::World;
 use std::time::Duration;
@@ -44,13 +43,9 @@ impl<W: World> App<'_, W> {
 
 pub(super) async fn start<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
     let services = app.with_dependencies(&args.positionals, true)?;
-    let members = app.members(&services).await?;
-    for service in &args.positionals {
-        if !members.iter().any(|m| m.service == *service) {
-            return Err(Error::Client(format!("service {service:?} has no container to start")));
-        }
-    }
-    if members.is_empty()
+    let mut everyone = app.everyone().await?;
+    everyone.retain(|m| !m.one_off);
+    if everyone.is_empty()
         && let Some(service) = services.first()
     {
         return Err(Error::Client(format!("service {service:?} has no container to start")));
@@ -99,11 +94,9 @@ impl<W: World> App<'_, W> {
 }
 
 pub(super) async fn kill<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
-    let mut members = app.members(&args.positionals).await?;
-    if args.flag("remove-orphans") {
-        members.extend(app.orphans().await?);
-    }
-    members.retain(|m| m.record.is_running());
+    let mut members = app.anyone(&args.positionals).await?;
+    let known = |m: &Member| args.flag("remove-orphans") || app.project.services.contains_key(&m.service);
+    members.retain(|m| m.record.is_running() && known(m));
     if members.is_empty() {
         app.ctx.warn("no container to kill").await;
         return Ok(0);
@@ -122,17 +115,16 @@ pub(super) async fn kill<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
 
 pub(super) async fn pause<W: World>(app: &App<'_, W>, args: &Args, paused: bool) -> Result<i32> {
     for member in app.members(&args.positionals).await? {
-        let fits = if paused {
-            member.record.state.status == Status::Running
-        } else {
-            member.record.state.status == Status::Paused
-        };
-        if !fits {
+        if !member.record.is_running() {
             continue;
         }
         if !app.board.dry {
             let word = if paused { "pause" } else { "unpause" };
-            Box::pin(super::run::docker(app, &[word, &member.record.id], false)).await?;
+            let (result, told) = Box::pin(super::run::docker_captured(app, &[word, &member.record.id])).await;
+            if !matches!(result, Ok(0)) {
+                app.ctx.warn(told).await;
+                return result.and(Err(Error::Status(1)));
+            }
         }
         app.progress("Container", member.name(), if paused { "Paused" } else { "Unpaused" }).await;
     }
@@ -141,7 +133,7 @@ pub(super) async fn pause<W: World>(app: &App<'_, W>, args: &Args, paused: bool)
 
 /// Waits until all of them have ended; the exit code of the last.
 pub(super) async fn wait<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
-    let mut left = app.members(&args.positionals).await?;
+    let mut left = app.anyone(&args.positionals).await?;
     left.retain(|m| m.record.is_running());
     if left.is_empty() {
         return Err(Error::Client(format!("no containers for project {:?}", app.project.name)));
@@ -166,7 +158,9 @@ pub(super) async fn wait<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
         }
     }
     if args.flag("down-project") {
-        Box::pin(super::down::down(app, &Args::default())).await?;
+        let mut down = Args::default();
+        down.flags.insert("remove-orphans".into(), vec!["true".into()]);
+        Box::pin(super::down::down(app, &down)).await?;
     }
     Ok(last)
 }

@@ -29,7 +29,7 @@ async fn prepare<W: World>(app: &App<'_, W>, args: &Args, plan: &Plan) -> Result
 }
 
 /// Containers of services that are no longer there: removed where that is asked for, else told of.
-async fn orphans<W: World>(app: &App<'_, W>, args: &Args) -> Result<()> {
+pub(super) async fn orphans<W: World>(app: &App<'_, W>, args: &Args) -> Result<()> {
     let ignored = app.settings.is_on(app.ctx, "COMPOSE_IGNORE_ORPHANS");
     if ignored && args.flag("remove-orphans") {
         return Err(Error::Client("cannot combine COMPOSE_IGNORE_ORPHANS and --remove-orphans".into()));
