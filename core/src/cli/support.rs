@@ -57,7 +57,7 @@ fn gap(command: &str) -> Option<&'static str> {
     Some(match command {
         "container create" | "container run" => "no GPUs; volumes of the driver `local` only",
         "image build" | "buildx build" => {
-            "one platform; `--ssh` forwards agents, not key files; `--cache-from` reads nothing from registries"
+            "one platform; `--ssh` forwards agents, and on Linux key files; `--cache-from` reads nothing from registries"
         }
         "image pull" | "image push" => "one platform at a time",
         "network create" => {

@@ -18,7 +18,7 @@ pub mod watch;
 
 pub use client::{Client, FileFacts, Ran, Stream};
 pub use fault::Fault;
-pub use queries::{Change, ChangeKind, Chunk, Console, Exit, HostFacts, LogLine, ProcessRow, Queries, Usage};
+pub use queries::{Change, ChangeKind, Chunk, Console, Exit, HostFacts, KeyAgent, LogLine, ProcessRow, Queries, Usage};
 pub use records::{Kind, Record, Records, Transaction};
 pub use step::{Outcome, Step, Story, Subject};
 pub use watch::{Watched, Watcher};

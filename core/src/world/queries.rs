@@ -104,6 +104,12 @@ pub struct HostFacts {
     pub default_bridge: String,
 }
 
+/// An agent that signs with private keys, as `ssh-agent` does. It is there until this is dropped.
+pub trait KeyAgent: std::fmt::Debug {
+    /// Its socket's path on the machine.
+    fn socket(&self) -> String;
+}
+
 /// The questions. Containers are named by their full id.
 pub trait Queries {
     /// Time since the epoch, and a wait by the same clock.
@@ -117,6 +123,13 @@ pub trait Queries {
     /// Subnets that the machine reaches by itself, without our networks: new ones must not hide them.
     fn host_subnets(&self) -> Vec<crate::network::Subnet> {
         Vec::new()
+    }
+
+    /// An agent that has these private keys, each with the path that it is from.
+    fn key_agent(&self, keys: Vec<(String, Vec<u8>)>) -> LocalFut<Result<Rc<dyn KeyAgent>, Fault>> {
+        let _ = keys;
+        let why = "keys in files are not served on this machine: add them to an agent, and forward that";
+        Box::pin(async move { Err(Fault::Unsupported(why.into())) })
     }
 
     fn has_blob(&self, digest: &Digest) -> bool;

@@ -7,7 +7,7 @@ use cutaway_core::name::{ChainId, Digest};
 use cutaway_core::network::Subnet;
 use cutaway_core::world::acts::{CgroupLimit, DeviceNode, ExecId, SnapshotKey};
 use cutaway_core::world::{
-    Change, Console, Exit, Fault, HostFacts, Kind, LocalFut, LogLine, ProcessRow, Queries, Usage,
+    Change, Console, Exit, Fault, HostFacts, KeyAgent, Kind, LocalFut, LogLine, ProcessRow, Queries, Usage,
 };
 use cutaway_userland::os::FileKind;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
@@ -156,6 +156,11 @@ impl Queries for LinuxWorld {
 
     fn host_subnets(&self) -> Vec<Subnet> {
         self.subnets_of_host()
+    }
+
+    fn key_agent(&self, keys: Vec<(String, Vec<u8>)>) -> LocalFut<Result<Rc<dyn KeyAgent>, Fault>> {
+        let world = self.clone();
+        Box::pin(async move { world.start_key_agent(keys).await })
     }
 
     fn has_blob(&self, digest: &Digest) -> bool {

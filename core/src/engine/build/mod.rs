@@ -82,7 +82,7 @@ pub async fn build_image<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<cr
 
 /// Builds an image; its id. What went wrong has been told when this fails.
 async fn build_with<W: World>(ctx: &Ctx<W>, options: &options::Options) -> Result<crate::name::Digest> {
-    options.check_agents(ctx).await?;
+    options.open_agents(ctx).await?;
     let board = board::Board::new(ctx, options.progress);
     match solve::solve(ctx, options, &board).await {
         Ok(id) => {

@@ -107,7 +107,8 @@ impl<W: World> Build<'_, W> {
                     }
                 }
                 MountKind::Ssh { id, required } => {
-                    let Some(host) = self.options.ssh.get(id) else {
+                    let agent = self.options.agents.borrow().get(id).cloned();
+                    let Some(agent) = agent else {
                         if *required {
                             return Err(Failure::solve(unforwarded(id, !self.options.ssh.is_empty())));
                         }
@@ -116,7 +117,7 @@ impl<W: World> Build<'_, W> {
                     let default = format!("/run/buildkit/ssh_agent.{place}");
                     let target = if mount.target.is_empty() { default } else { target };
                     to.env.push(format!("SSH_AUTH_SOCK={target}"));
-                    to.mounts.push(StepMount::Bind { host: host.clone(), target, read_only: false });
+                    to.mounts.push(StepMount::Bind { host: agent.socket(), target, read_only: false });
                 }
             }
         }

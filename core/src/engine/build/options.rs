@@ -8,9 +8,11 @@ use crate::dockerfile::Vars;
 use crate::engine::{Ctx, Error, Result};
 use crate::image::ImageRecord;
 use crate::name::Reference;
-use crate::world::{FileFacts, Stream, World};
+use crate::world::{FileFacts, KeyAgent, Stream, World};
 use cutaway_userland::os::FileKind;
 use cutaway_userland::sorted::Map as BTreeMap;
+use std::cell::RefCell;
+use std::rc::Rc;
 
 /// Where a secret comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +27,23 @@ pub enum Call {
     Check,
     Outline,
     Targets,
+}
+
+/// An agent that steps may ask.
+#[derive(Clone, Debug)]
+pub enum Agent {
+    Socket(String),
+    Keys(Rc<dyn KeyAgent>),
+}
+
+impl Agent {
+    /// The path of its socket.
+    pub fn socket(&self) -> String {
+        match self {
+            Agent::Socket(path) => path.clone(),
+            Agent::Keys(agent) => agent.socket(),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -55,8 +74,9 @@ pub struct Options {
     pub platform: Option<String>,
     pub network: String,
     pub secrets: BTreeMap<String, Secret>,
-    /// Sockets of agents, by id.
-    pub ssh: BTreeMap<String, String>,
+    /// Sockets of agents, or files with keys, by id; and the agents as far as they are opened.
+    pub ssh: BTreeMap<String, Vec<String>>,
+    pub agents: RefCell<BTreeMap<String, Agent>>,
     /// `--add-host`: names and addresses, as `name:address`.
     pub hosts: Vec<String>,
     /// Bytes of `/dev/shm`.
@@ -148,6 +168,7 @@ impl Options {
             network: text("network").unwrap_or_else(|| "default".into()),
             secrets: secrets(args.values("secret"))?,
             ssh: ssh(ctx, args.values("ssh"))?,
+            agents: RefCell::default(),
             hosts: hosts(args.values("add-host"))?,
             shm_size: args.value("shm-size").and_then(|v| parse_bytes(v).ok()).filter(|n| *n > 0),
             ulimits: ulimits.map_err(|e| failed(&e))?,
@@ -162,21 +183,53 @@ impl Options {
 }
 
 impl Options {
-    /// Checks that the agents that `--ssh` forwards are there.
-    pub async fn check_agents<W: World>(&self, ctx: &Ctx<W>) -> Result<()> {
-        for (id, path) in &self.ssh {
-            let reason = match ctx.client.facts(&format!("{path}/.")).await.ok().flatten() {
-                _ if self.is_socket(ctx, path).await => continue,
-                Some(_) => "a folder is no agent's socket".to_string(),
-                None if ctx.client.facts(path).await.ok().flatten().is_some() => {
-                    "keys in files are not supported: add the key to an agent (ssh-add), and forward that".to_string()
+    /// Finds the agents that `--ssh` forwards; for keys in files there is one of our own while the build lasts.
+    pub async fn open_agents<W: World>(&self, ctx: &Ctx<W>) -> Result<()> {
+        for (id, paths) in &self.ssh {
+            let opened = match self.agent(ctx, paths).await {
+                Ok(opened) => opened,
+                Err(reason) => {
+                    let config = format!("failed to convert agent config {{{id} [{}] false}}", paths.join(" "));
+                    let reason = format!("{config}: failed to convert agent config for ID: {id:?}: {reason}");
+                    return Err(failed(&reason));
                 }
-                None => format!("stat {path}: no such file or directory"),
             };
-            let config = format!("failed to convert agent config {{{id} [{path}] false}}");
-            return Err(failed(&format!("{config}: failed to convert agent config for ID: {id:?}: {reason}")));
+            self.agents.borrow_mut().insert(id.clone(), opened);
         }
         Ok(())
+    }
+
+    async fn agent<W: World>(&self, ctx: &Ctx<W>, paths: &[String]) -> std::result::Result<Agent, String> {
+        let (mut socket, mut keys) = (None, Vec::new());
+        for path in paths {
+            if socket.is_some() {
+                return Err("only single socket allowed".into());
+            }
+            if self.is_socket(ctx, path).await {
+                socket = Some(path.clone());
+                continue;
+            }
+            if ctx.client.facts(path).await.ok().flatten().is_none() {
+                return Err(format!("stat {path}: no such file or directory"));
+            }
+            let unread = |fault: crate::world::Fault| {
+                let reason = fault.number().map_or_else(|| fault.to_string(), |errno| errno.text().to_lowercase());
+                format!("failed to read {path}: read {path}: {reason}")
+            };
+            let key = ctx.client.read_file(path).await.map_err(unread)?;
+            if !key.windows(11).any(|part| part == b"-----BEGIN ") {
+                return Err(format!("failed to parse {path}: ssh: no key found"));
+            }
+            keys.push((path.clone(), key));
+        }
+        match (socket, keys.is_empty()) {
+            (Some(_), false) => Err("invalid combination of keys and sockets".into()),
+            (Some(path), true) => Ok(Agent::Socket(path)),
+            (None, _) => {
+                let agent = ctx.world().key_agent(keys).await.map_err(|fault| fault.to_string())?;
+                Ok(Agent::Keys(agent))
+            }
+        }
     }
 
     async fn is_socket<W: World>(&self, ctx: &Ctx<W>, path: &str) -> bool {
@@ -281,22 +334,22 @@ pub fn call_of(value: Option<&str>) -> Result<(Option<Call>, bool, bool)> {
     Ok((call, json, ignore))
 }
 
-/// `--ssh id=socket`; the client's own agent where no socket is named.
-fn ssh<W: World>(ctx: &Ctx<W>, values: &[String]) -> Result<BTreeMap<String, String>> {
+/// `--ssh id=socket`, or `id=key,key`; the client's own agent where no path is named.
+fn ssh<W: World>(ctx: &Ctx<W>, values: &[String]) -> Result<BTreeMap<String, Vec<String>>> {
     let mut agents = BTreeMap::new();
-    for value in values {
-        let (id, path) = value.split_once('=').unwrap_or((value, ""));
+    for value in values.iter().filter(|value| !value.is_empty()) {
+        let (id, paths) = value.split_once('=').unwrap_or((value, ""));
         let id = if id.is_empty() { "default" } else { id };
         let own = || ctx.client.env("SSH_AUTH_SOCK").filter(|path| !path.is_empty());
-        let path = Some(path.to_string()).filter(|path| !path.is_empty()).or_else(own);
-        let Some(path) = path else {
+        let Some(paths) = Some(paths.to_string()).filter(|paths| !paths.is_empty()).or_else(own) else {
             let reason = "invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set";
             return Err(failed(&format!("failed to convert agent config {{{id} [] false}}: {reason}")));
         };
-        let path = if path.starts_with('/') { path } else { crate::build::joined(&ctx.client.cwd(), &path) };
-        if agents.insert(id.to_string(), path).is_some() {
-            return Err(failed(&format!("duplicate agent ID {id:?}")));
-        }
+        let full = |path: &str| match path.starts_with('/') {
+            true => path.to_string(),
+            false => crate::build::joined(&ctx.client.cwd(), path),
+        };
+        agents.insert(id.to_string(), paths.split(',').map(full).collect());
     }
     Ok(agents)
 }

@@ -228,6 +228,11 @@ fn agents_and_repositories() {
             "failed to convert agent config {a [/no] false}: failed to convert agent config for ID: \"a\": stat /no: no such file or directory",
         ),
         (
+            "RUN true",
+            "--ssh a=/etc/passwd",
+            "failed to convert agent config {a [/etc/passwd] false}: failed to convert agent config for ID: \"a\": failed to parse /etc/passwd: ssh: no key found",
+        ),
+        (
             "ADD https://git.example/r.git#main /r",
             "",
             "failed to solve: failed to load cache key: failed to fetch remote https://git.example/r.git: git stderr:\nfatal: unable to access 'https://git.example/r.git/': Could not resolve host: git.example\n: exit status 128",

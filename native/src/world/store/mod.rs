@@ -4,6 +4,7 @@
 //! with `upper` and `work`, `volumes/<name>/_data`, `containers/<id>/` with logs and generated files. What
 //! is being made is in `tmp`, what is being deleted in `trash`, so that neither is ever seen half done.
 
+pub mod agent;
 pub mod blobs;
 pub mod carried;
 pub mod extract;

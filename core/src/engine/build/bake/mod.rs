@@ -144,7 +144,7 @@ async fn build<W: World>(
         options.call_json = asks.1;
         let board = if plan.targets.len() > 1 { board.of_target(name) } else { board.of_one() };
         let lead = if plan.targets.len() > 1 { format!("target {name}: ") } else { String::new() };
-        options.check_agents(ctx).await.map_err(words::plain)?;
+        options.open_agents(ctx).await.map_err(words::plain)?;
         let failure = match options.call {
             Some(asked) => match question::answer(ctx, options, asked, &board).await {
                 Ok(question::Answer { text, error, status }) => {
