@@ -6,7 +6,9 @@ use crate::container::{ContainerRecord, NameRecord, Status};
 use crate::engine::supervise::LONGEST_WAIT;
 use crate::engine::{Ctx, Error, Result};
 use crate::name::{Found, find_by_prefix};
+use crate::world::acts::{DeliverSignal, Freeze};
 use crate::world::{Fault, Kind, World};
+use cutaway_userland::os::Signal;
 use cutaway_userland::sorted::Arrange;
 use std::time::Duration;
 
@@ -95,6 +97,11 @@ pub async fn heal<W: World>(ctx: &Ctx<W>, record: ContainerRecord) -> Result<Con
     let record = find_by_id(ctx, &record.id)?;
     if !is_lost(ctx, &record) {
         return Ok(record);
+    }
+    if record.state.status == Status::Paused {
+        const WHY: &str = "Its supervisor is gone, and a frozen process ends only once it goes on";
+        let _ = ctx.act(WHY, DeliverSignal { container: record.id.clone(), signal: Signal::KILL }).await;
+        let _ = ctx.act(WHY, Freeze { container: record.id.clone(), frozen: false }).await;
     }
     let world = ctx.world();
     tear_down(ctx, &record, Made { cgroup: true, process: true }).await;
