@@ -130,7 +130,7 @@ impl Inner {
 
 /// `host` and `none` isolate or connect nothing, so they are not drawn.
 fn shown_networks(stage: &Stage) -> impl Iterator<Item = &Rc<NetworkView>> {
-    stage.networks.iter().filter(|n| n.driver == "bridge")
+    stage.networks.iter().filter(|n| !matches!(n.driver.as_str(), "host" | "null"))
 }
 
 fn registries(drawing: &mut Drawing, stage: &Stage, narrow: bool) -> f64 {
@@ -304,6 +304,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_shares_the_hosts_wire_is_drawn_and_no_network_is_not() {
+        let mut stage = stage(0);
+        let network =
+            |driver: &str| Rc::new(NetworkView { id: driver.into(), driver: driver.into(), ..NetworkView::default() });
+        stage.networks = ["host", "macvlan", "null"].into_iter().map(network).collect();
+        let keys: Vec<String> = layout(&stage, 700.0).nodes.into_iter().map(|n| n.key).collect();
+        assert!(
+            keys.contains(&"nmacvlan".to_string()) && !keys.iter().any(|k| k == "nhost" || k == "nnull"),
+            "{keys:?}"
+        );
     }
 
     #[test]

@@ -161,10 +161,11 @@ fn registry(r: &RegistryView, node: &Node) -> Html {
 
 fn network(n: &NetworkView, node: &Node) -> Html {
     let y = (node.height - 8.0).to_string();
+    let subnet = if n.driver == "bridge" { n.subnet.clone() } else { format!("{} {}", n.driver, n.subnet) };
     html! { <>
         <line class="bus" x1="0" y1={y.clone()} x2={node.width.to_string()} y2={y} />
         { text(0.0, 14.0, "title", &n.name, 120.0) }
-        { text(node.width, 14.0, "quiet end", &n.subnet, 140.0) }
+        { text(node.width, 14.0, "quiet end", &subnet, 140.0) }
     </> }
 }
 
