@@ -22,6 +22,9 @@ pub(super) fn render(definition: &Definition, path: &str) -> String {
     if !definition.aliases.is_empty() {
         text += &format!("\nAliases:\n  {}\n", definition.aliases);
     }
+    if definition.name.split(' ').next() == Some("manifest") {
+        text += &experimental(&shown);
+    }
     let (own, flags): (Vec<&Flag>, Vec<&Flag>) =
         definition.flags.iter().filter(|f| !f.hidden).partition(|flag| flag.own);
     let root = definition.name == "docker";
@@ -49,6 +52,15 @@ pub(super) fn render(definition: &Definition, path: &str) -> String {
         text += "\nFor more help on how to use Docker, head to https://docs.docker.com/go/guides/\n";
     }
     text
+}
+
+fn experimental(shown: &str) -> String {
+    format!(
+        "\nEXPERIMENTAL:\n  {shown} is an experimental feature.\n  Experimental features provide early access to product \
+         functionality. These\n  features may change between releases without warning, or can be removed from a\n  future \
+         release. Learn more about experimental features in our documentation:\n  \
+         https://docs.docker.com/go/experimental/\n"
+    )
 }
 
 /// The sections of a group: commands, with groups inside it in a section of their own.

@@ -42,7 +42,10 @@ pub fn parse(argv: &[String]) -> Result<Invocation, Usage> {
         let Some(definition) = find(&typed) else {
             // Docker's own groups look for their flags before they look at the words.
             if group.name != "docker" && !group.is_of_plugin() {
-                match_words(&group, &path, &words, false)?;
+                let asked = match_words(&group, &path, &words, false)?;
+                if asked.flag("help") {
+                    return Err(Usage::out(help::render(&group, &path)));
+                }
             }
             return Err(unknown(&group, &path, &word));
         };
@@ -68,12 +71,12 @@ fn finish(definition: &Definition, path: &str, global: Args, words: &[String]) -
         return Err(Usage::out(help::render(definition, path)));
     }
     args.flags.remove("help");
-    if let Some(reason) = support::refusal(definition.name) {
-        return Err(Usage::error(reason.to_string(), 1));
-    }
     let given = args.positionals.len();
     if given < definition.least || definition.most.is_some_and(|most| given > most) {
         return Err(Usage::count(definition, path, given));
+    }
+    if let Some(reason) = support::refusal(definition.name) {
+        return Err(Usage::error(reason.to_string(), 1));
     }
     Ok(Invocation { command: definition.name, typed: definition.shown_as(path), global, args })
 }

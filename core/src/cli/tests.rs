@@ -216,6 +216,30 @@ fn lines_that_do_not_parse() {
             ),
             125,
         ),
+        // As the client 28 itself answers, with a letter too many.
+        (
+            "logout a b",
+            whole(
+                "docker: 'docker logout' requires at most 1 argument\n\nUsage:  docker logout [SERVER]\n\nSRun 'docker logout --help' for more information",
+            ),
+            1,
+        ),
+        ("context use", whole("accepts 1 arg(s), received 0"), 1),
+        (
+            "volume nope",
+            whole(
+                "docker: unknown command: docker volume nope\n\nUsage:  docker volume COMMAND\n\nRun 'docker volume --help' for more information",
+            ),
+            1,
+        ),
+        (
+            "plugin create a",
+            whole(
+                "docker: 'docker plugin create' requires at least 2 arguments\n\nUsage:  docker plugin create [OPTIONS] PLUGIN PLUGIN-DATA-DIR\n\nSee 'docker plugin create --help' for more information",
+            ),
+            1,
+        ),
+        ("plugin create a b", whole("engine plugins are not supported: volumes and networks are built in"), 1),
         ("service ls", whole("swarm mode is not supported: this engine runs containers on one machine"), 1),
     ] {
         let usage = parse(&words(line)).expect_err(line);
@@ -240,6 +264,9 @@ fn help_in_the_layout_of_docker() {
     let group = parse(&words("container")).expect_err("help");
     assert!(group.text.contains("\nCommands:\n  attach      Attach local standard input"), "{}", group.text);
     assert!(group.text.ends_with("\nRun 'docker container COMMAND --help' for more information on a command.\n"));
+    assert_eq!(parse(&words("container nope --help")).expect_err("help").text, group.text);
+    let rm = parse(&words("manifest rm --help")).expect_err("help");
+    assert!(rm.text.contains("\n\nEXPERIMENTAL:\n  docker manifest rm is an experimental feature.\n"), "{}", rm.text);
     assert_eq!(parse(&words("help ps")).expect_err("help"), usage);
     assert!(parse(&words("-v")).expect_err("version").text.starts_with("Docker version 28.5.2, build "));
 }

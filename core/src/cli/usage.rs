@@ -24,7 +24,9 @@ impl Usage {
 
     /// The help of a group whose command is missing. Docker itself tells it on standard error, its plugins do not.
     pub(super) fn unasked(group: &Definition, help: String) -> Usage {
-        Usage { stream: if group.is_of_plugin() { Stream::Out } else { Stream::Err }, ..Usage::out(help) }
+        // One of them begins a line below.
+        let text = if group.name == "manifest" { format!("\n{help}") } else { help };
+        Usage { stream: if group.is_of_plugin() { Stream::Out } else { Stream::Err }, ..Usage::out(text) }
     }
 
     pub(super) fn error(text: String, status: i32) -> Usage {
@@ -39,7 +41,7 @@ impl Usage {
         let shown = definition.shown_as(path);
         let usage = match definition.name {
             "docker" => "docker [OPTIONS] COMMAND [ARG...]".to_string(),
-            _ if definition.group && definition.shown.is_empty() => shown.clone(),
+            _ if definition.group && definition.shown.is_empty() => group_usage(definition, path),
             _ => definition.usage_line(path),
         };
         Usage::error(format!("{problem}\n\nUsage:  {usage}\n\nRun '{shown} --help' for more information"), FLAG_STATUS)
@@ -61,8 +63,9 @@ impl Usage {
             }
             _ => Usage::error(
                 format!(
-                    "docker: unknown command: {shown} {word}\n\nUsage:  {shown}\n\nRun '{shown} --help' for more \
-                     information"
+                    "docker: unknown command: {shown} {word}\n\nUsage:  {}\n\nRun '{shown} --help' for more \
+                     information",
+                    group_usage(group, path)
                 ),
                 1,
             ),
@@ -72,14 +75,15 @@ impl Usage {
     /// Too many or too few positional words.
     pub(super) fn count(definition: &Definition, path: &str, given: usize) -> Usage {
         let (least, most) = (definition.least, definition.most);
-        if definition.name.starts_with("compose") {
-            return Usage::error(compose_count(definition, path, given), 1);
+        if definition.name.starts_with("compose") || definition.name == "context use" {
+            return Usage::error(plain_count(definition, path, given), 1);
         }
+        // The letter too many before the last line is Docker's.
         let noun = |n: usize| if n == 1 { "argument" } else { "arguments" };
         let (what, verb) = match (least, most) {
             (0, Some(0)) => ("accepts no arguments".to_string(), "Run"),
             (least, Some(most)) if least == most => (format!("requires {least} {}", noun(least)), "Run"),
-            (0, Some(most)) => (format!("requires at most {most} {}", noun(most)), "Run"),
+            (0, Some(most)) => (format!("requires at most {most} {}", noun(most)), "SRun"),
             (least, Some(most)) => (format!("requires at least {least} and at most {most} {}", noun(most)), "Run"),
             (least, None) => (format!("requires at least {least} {}", noun(least)), "See"),
         };
@@ -96,8 +100,13 @@ impl Usage {
     }
 }
 
-/// Compose leaves these errors in the words of its library.
-fn compose_count(definition: &Definition, path: &str, given: usize) -> String {
+/// The usage line of one of Docker's own groups: two of them tell that a command has to follow.
+fn group_usage(group: &Definition, path: &str) -> String {
+    if matches!(group.name, "manifest" | "volume") { group.usage_line(path) } else { group.shown_as(path) }
+}
+
+/// Compose, and one command of Docker, leave these errors in the words of their library.
+fn plain_count(definition: &Definition, path: &str, given: usize) -> String {
     match (definition.least, definition.most) {
         (0, Some(0)) => format!("unknown command for \"{}\"", definition.shown_as(path)),
         (least, Some(most)) if least == most => format!("accepts {least} arg(s), received {given}"),
