@@ -77,7 +77,6 @@ pub fn first_groups<W: World>() -> Vec<Group<W>> {
     vec![
         |ctx, call| Box::pin(container::dispatch(ctx, call)),
         |ctx, call| Box::pin(image::dispatch(ctx, call)),
-        |ctx, call| Box::pin(system::dispatch(ctx, call)),
     ]
 }
 
@@ -89,7 +88,7 @@ pub fn further_groups<W: World>() -> Vec<Group<W>> {
         |ctx, call| Box::pin(network::dispatch(ctx, call)),
         |ctx, call| Box::pin(volume::dispatch(ctx, call)),
         |ctx, call| Box::pin(context::dispatch(ctx, call)),
-        |ctx, call| Box::pin(system::dispatch_further(ctx, call)),
+        |ctx, call| Box::pin(system::dispatch(ctx, call)),
         |ctx, call| Box::pin(build::dispatch(ctx, call)),
         |ctx, call| Box::pin(compose::dispatch(ctx, call)),
         |ctx, call| Box::pin(manifest::dispatch(ctx, call)),

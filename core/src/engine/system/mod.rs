@@ -27,13 +27,6 @@ pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Resul
         "container inspect" => inspect::inspect_kind(ctx, call, "container").await,
         "image inspect" => inspect::inspect_kind(ctx, call, "image").await,
         "inspect" => inspect::inspect(ctx, call).await,
-        _ => return None,
-    })
-}
-
-/// As [`dispatch`], for the commands that a first session seldom uses.
-pub async fn dispatch_further<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Result<i32>> {
-    Some(match call.command {
         "builder prune" => cache::prune_command(ctx, call).await,
         "system df" => usage::usage(ctx, call).await,
         "system events" => events::events(ctx, call).await,
