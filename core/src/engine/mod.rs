@@ -74,10 +74,7 @@ pub type Group<W> = for<'a> fn(&'a Ctx<W>, &'a Invocation) -> Pin<Box<dyn Future
 
 /// The commands that a first session uses.
 pub fn first_groups<W: World>() -> Vec<Group<W>> {
-    vec![
-        |ctx, call| Box::pin(container::dispatch(ctx, call)),
-        |ctx, call| Box::pin(image::dispatch(ctx, call)),
-    ]
+    vec![|ctx, call| Box::pin(container::dispatch(ctx, call)), |ctx, call| Box::pin(image::dispatch(ctx, call))]
 }
 
 /// All others. They are apart, so that a page can load them later.
