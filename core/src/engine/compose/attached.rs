@@ -3,7 +3,8 @@
 
 use super::App;
 use super::app::Member;
-use super::logs::{Prefixes, follow};
+use super::audience::{Audience, Until};
+use super::logs::Prefixes;
 use super::menu::{Asked, Menu};
 use super::progress::paint;
 use super::watch::{is_watched, watch_at_will};
@@ -12,100 +13,9 @@ use crate::engine::Result;
 use crate::engine::race::{First, race};
 use crate::world::{Stream, World};
 use cutaway_userland::os::Signal;
-use cutaway_userland::sorted::Map as BTreeMap;
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::Poll;
-use std::time::Duration;
-
-/// How often it is looked who has come.
-const PAUSE: Duration = Duration::from_millis(200);
-
-/// What has been heard of a container.
-#[derive(Default)]
-struct Heard {
-    /// The lines that have been shown.
-    lines: usize,
-    /// The start that is listened to, or was.
-    started: Option<Duration>,
-    listening: bool,
-}
-
-/// A container that has ended: its exit code, and how many lines were shown.
-type End = (Member, i32, usize);
-
-/// The containers of some services, as they come and go.
-struct Audience<'a, 'b, W> {
-    app: &'a App<'b, W>,
-    services: &'a [String],
-    /// The services whose output is shown.
-    shown: &'a [String],
-    prefixes: &'a Prefixes,
-    heard: BTreeMap<String, Heard>,
-    following: Vec<Pin<Box<dyn Future<Output = End> + 'a>>>,
-}
-
-impl<'a, W: World> Audience<'a, '_, W> {
-    /// What has been printed so far is not shown.
-    async fn prepare(&mut self, members: &[Member]) {
-        for member in members {
-            let record = &member.record;
-            let lines = self.app.ctx.world().logs(&record.id, 0).await.map_or(0, |l| l.len());
-            let started = record.state.started.filter(|_| !record.is_running());
-            self.heard.insert(record.id.clone(), Heard { lines, started, listening: false });
-        }
-    }
-
-    /// Listens to those who have started since.
-    async fn look(&mut self) -> Result<()> {
-        for member in self.app.members(self.services).await? {
-            let heard = self.heard.entry(member.record.id.clone()).or_default();
-            let started = member.record.state.started;
-            if heard.listening || started.is_none() || started == heard.started {
-                continue;
-            }
-            (heard.started, heard.listening) = (started, true);
-            let (app, from) = (self.app, heard.lines);
-            let prefixes = self.shown.contains(&member.service).then_some(self.prefixes);
-            self.following.push(Box::pin(async move {
-                let (lines, code) = Box::pin(follow(app, &member, from, prefixes)).await;
-                (member, code, lines)
-            }));
-        }
-        Ok(())
-    }
-
-    /// Listens until nobody is left, or somebody's end is one that `ends` wants to know of.
-    async fn listen(&mut self, ends: impl Fn(i32) -> bool) -> Result<Option<(Member, i32)>> {
-        loop {
-            self.look().await?;
-            // While something is made or started, the next may still come.
-            if self.following.is_empty() && !self.app.board.hushed.get() {
-                return Ok(None);
-            }
-            let mut tick = self.app.ctx.world().record_change(PAUSE);
-            let following = &mut self.following;
-            let ended = poll_fn(|cx| {
-                for at in 0..following.len() {
-                    if let Poll::Ready(end) = following[at].as_mut().poll(cx) {
-                        drop(following.remove(at));
-                        return Poll::Ready(Some(end));
-                    }
-                }
-                tick.as_mut().poll(cx).map(|()| None)
-            })
-            .await;
-            let Some((member, code, lines)) = ended else { continue };
-            if let Some(heard) = self.heard.get_mut(&member.record.id) {
-                (heard.lines, heard.listening) = (lines, false);
-            }
-            self.prefixes.ended(self.app, &member, &format!("exited with code {code}")).await;
-            if ends(code) {
-                return Ok(Some((member, code)));
-            }
-        }
-    }
-}
 
 /// The services whose output is shown.
 fn shown<W: World>(app: &App<'_, W>, args: &Args, services: &[String]) -> Vec<String> {
@@ -137,8 +47,7 @@ pub(super) async fn attached<W: World>(
     let names: Vec<String> = seen.iter().map(|m| prefixes.name(m)).collect();
     app.ctx.print(format!("Attaching to {}\n", names.join(", "))).await;
     app.board.mix();
-    let (heard, following) = (BTreeMap::new(), Vec::new());
-    let mut audience = Audience { app, services, shown: &shown, prefixes, heard, following };
+    let mut audience = Audience::new(app, services, &shown, prefixes, Until::NobodyRuns);
     audience.prepare(&members).await;
     let failure_only = args.flag("abort-on-container-failure");
     // Their output tells that they run.

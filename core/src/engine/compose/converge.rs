@@ -254,7 +254,7 @@ impl<W: World> App<'_, W> {
             if replicas.and_then(Value::as_i64) == Some(0) {
                 continue;
             }
-            Box::pin(self.wait_for_dependencies(name, limit)).await?;
+            Box::pin(self.wait_for_dependencies(name, limit, None)).await?;
             for member in members.iter().filter(|m| !m.record.is_running()) {
                 self.progress("Container", member.name(), "Starting").await;
                 Box::pin(self.start_one(&member.record.id)).await?;

@@ -4,8 +4,11 @@ use super::App;
 use super::app::{LABEL, Member};
 use crate::cli::Args;
 use crate::compose::text;
+use crate::engine::image::matching;
 use crate::engine::{Error, Result, network, volume};
+use crate::name::Reference;
 use crate::network::NetworkRecord;
+use crate::view::filter::Filters;
 use crate::volume::VolumeRecord;
 use crate::world::World;
 use cutaway_userland::sorted::Map as BTreeMap;
@@ -67,7 +70,7 @@ pub(super) async fn down<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
     }
     acted |= Box::pin(networks(app)).await?;
     if let Some(which) = args.value("rmi").filter(|w| !w.is_empty()) {
-        acted |= Box::pin(images(app, which)).await?;
+        acted |= Box::pin(images(app, which, remove_orphans)).await?;
     }
     if volumes {
         acted |= Box::pin(remove_volumes(app)).await?;
@@ -141,20 +144,39 @@ async fn remove_volumes<W: World>(app: &App<'_, W>) -> Result<bool> {
     Ok(acted)
 }
 
-/// `--rmi local` takes the images that have no name of their own, `all` every one.
-async fn images<W: World>(app: &App<'_, W>, which: &str) -> Result<bool> {
-    let mut acted = false;
-    let mut seen: Vec<String> = Vec::new();
+/// The images that `--rmi` takes: those that the builds of the project have left, those by the names that Compose makes
+/// up, and with `all` those that the services name.
+fn images_to_remove<W: World>(app: &App<'_, W>, which: &str, orphans: bool) -> Result<Vec<String>> {
+    if which != "local" && which != "all" {
+        return Err(Error::Client(format!("unsupported image prune mode: {which}")));
+    }
+    let mut names = Vec::new();
+    let label = format!("label={LABEL}.project={}", app.project.name);
+    let built = Filters::parse(&[label, "dangling=false".into()]);
+    for one in matching(app.ctx, &built, false)? {
+        let labels = one.image.config.labels.unwrap_or_default();
+        let service = labels.get(&format!("{LABEL}.service"));
+        if orphans || service.is_some_and(|s| app.project.services.contains_key(s)) {
+            names.extend(one.tags.first().map(|t| t.familiar()));
+        }
+    }
     for (name, service) in &app.project.services {
         let own = service.get("image").map(text);
-        if which == "local" && own.is_some() {
-            continue;
+        if which == "all" || own.is_none() {
+            let image = own.map_or_else(|| app.image_of(name), Ok)?;
+            if crate::engine::image::lookup(app.ctx, &image)?.is_some() {
+                names.push(Reference::parse(&image).map_or(image, |r| r.with_default_tag().familiar()));
+            }
         }
-        let image = own.map_or_else(|| app.image_of(name), Ok)?;
-        if seen.contains(&image) || crate::engine::image::lookup(app.ctx, &image)?.is_none() {
-            continue;
-        }
-        seen.push(image.clone());
+    }
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
+async fn images<W: World>(app: &App<'_, W>, which: &str, orphans: bool) -> Result<bool> {
+    let mut acted = false;
+    for image in images_to_remove(app, which, orphans)? {
         acted = true;
         app.progress("Image", &image, "Removing").await;
         match app.board.dry {

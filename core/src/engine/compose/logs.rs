@@ -2,11 +2,13 @@
 
 use super::App;
 use super::app::Member;
+use super::audience::{Audience, Until};
 use super::progress::paint;
 use crate::cli::Args;
 use crate::engine::{Error, Result};
 use crate::view::units::{parse_moment, rfc3339_nanos};
 use crate::world::{LogLine, Stream, World};
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 /// The colours of containers, in turn: cyan, yellow, green, magenta, blue, and the same bright.
@@ -14,30 +16,38 @@ const COLOURS: [&str; 10] = ["36", "33", "32", "35", "34", "36;1", "33;1", "32;1
 
 /// What stands before each line.
 pub(super) struct Prefixes {
-    width: usize,
+    /// Of the longest name so far.
+    width: Cell<usize>,
     hidden: bool,
     timestamps: bool,
     /// Both streams of the containers go to standard output.
     merged: bool,
     project: String,
     /// The containers in the order of their colours; `None` without any.
-    coloured: Option<Vec<String>>,
+    coloured: Option<RefCell<Vec<String>>>,
 }
 
 impl Prefixes {
     pub fn new<W: World>(app: &App<'_, W>, members: &[Member], args: &Args) -> Prefixes {
-        let mut all = Prefixes {
-            width: 0,
+        let all = Prefixes {
+            width: Cell::new(0),
             hidden: args.flag("no-log-prefix"),
             timestamps: args.flag("timestamps"),
             merged: false,
             project: format!("{}{}", app.project.name, app.separator),
-            coloured: None,
+            coloured: (app.board.colours && !args.flag("no-color")).then(RefCell::default),
         };
-        let names: Vec<String> = members.iter().map(|m| all.name(m)).collect();
-        all.width = names.iter().map(|n| n.chars().count()).max().unwrap_or(0);
-        all.coloured = (app.board.colours && !args.flag("no-color")).then_some(names);
+        members.iter().for_each(|m| all.meet(m));
         all
+    }
+
+    /// From now on there is this container, too.
+    pub fn meet(&self, member: &Member) {
+        let name = self.name(member);
+        self.width.set(self.width.get().max(name.chars().count()));
+        if let Some(names) = self.coloured.as_ref().filter(|n| !n.borrow().contains(&name)) {
+            names.borrow_mut().push(name);
+        }
     }
 
     /// A container's name without the project's.
@@ -47,13 +57,21 @@ impl Prefixes {
 
     /// Nothing before any line.
     pub fn bare() -> Prefixes {
-        Prefixes { width: 0, hidden: true, timestamps: false, merged: false, project: String::new(), coloured: None }
+        Prefixes {
+            width: Cell::default(),
+            hidden: true,
+            timestamps: false,
+            merged: false,
+            project: String::new(),
+            coloured: None,
+        }
     }
 
     fn colour(&self, name: &str, text: String) -> String {
         let root = name.split(' ').next().unwrap_or(name);
         match &self.coloured {
             Some(names) => {
+                let names = names.borrow();
                 let at = names.iter().position(|n| n == root).unwrap_or(names.len());
                 paint(COLOURS[at % COLOURS.len()], &text)
             }
@@ -65,7 +83,7 @@ impl Prefixes {
         if self.hidden {
             return String::new();
         }
-        self.colour(name, format!("{name:<width$}  | ", width = self.width))
+        self.colour(name, format!("{name:<width$}  | ", width = self.width.get()))
     }
 
     fn line(&self, member: &Member, line: &LogLine) -> Vec<u8> {
@@ -90,7 +108,7 @@ impl Prefixes {
 
     /// What `watch` does, between the lines of the containers.
     pub async fn watch<W: World>(&self, app: &App<'_, W>, text: &str) {
-        let sign = format!("{:<width$} ⦿ ", "", width = self.width + 1);
+        let sign = format!("{:<width$} ⦿ ", "", width = self.width.get() + 1);
         let sign = if self.coloured.is_some() { paint("92", &sign) } else { sign };
         let sign = if self.hidden { String::new() } else { sign };
         for line in text.lines() {
@@ -100,8 +118,12 @@ impl Prefixes {
 
     /// Tells that a container has ended.
     pub async fn ended<W: World>(&self, app: &App<'_, W>, member: &Member, how: &str) {
-        let name = self.name(member);
-        let text = self.colour(&name, format!("\r\x1b[K{name} {how}\n"));
+        self.told(app, &self.name(member), how).await;
+    }
+
+    /// Tells what has become of a container.
+    pub async fn told<W: World>(&self, app: &App<'_, W>, name: &str, what: &str) {
+        let text = self.colour(name, format!("\r\x1b[K{name} {what}\n"));
         app.ctx.print(text).await;
     }
 }
@@ -169,11 +191,15 @@ pub(super) async fn logs<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
         return Err(Error::Client(format!("service {:?} is not running container #{index}", args.word(0))));
     }
     // Who does not want to be heard is, if asked for by name.
-    let quiet = |m: &Member| app.project.services.get(&m.service).and_then(|s| s.get("attach")) == Some(&false.into());
-    members.retain(|m| !args.positionals.is_empty() || !quiet(m));
+    let quiet = |service: &str| app.project.services.get(service).and_then(|s| s.get("attach")) == Some(&false.into());
+    let services: Vec<String> = match args.positionals.is_empty() {
+        true => app.project.services.keys().filter(|s| !quiet(s)).cloned().collect(),
+        false => args.positionals.clone(),
+    };
+    members.retain(|m| services.contains(&m.service));
     let prefixes = &Prefixes { merged: true, ..Prefixes::new(app, &members, args) };
     let tail = args.value("tail").and_then(|t| t.parse::<usize>().ok()).unwrap_or(usize::MAX);
-    let mut seen = Vec::new();
+    let mut audience = Audience::new(app, &services, &services, prefixes, Until::AllEnded);
     for member in &members {
         let stored = app.ctx.world().logs(&member.record.id, 0).await?;
         let wanted: Vec<&LogLine> =
@@ -181,16 +207,14 @@ pub(super) async fn logs<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32>
         for line in &wanted[wanted.len().saturating_sub(tail)..] {
             show(app, member, line, prefixes).await;
         }
-        seen.push(stored.len());
+        audience.shown_so_far(member, stored.len());
     }
-    if args.flag("follow") {
-        let work = members.iter().zip(seen).map(|(member, seen)| {
-            Box::pin(async move {
-                let (_, code) = Box::pin(follow(app, member, seen, Some(prefixes))).await;
-                prefixes.ended(app, member, &format!("exited with code {code}")).await;
-            }) as crate::engine::race::Work<'_, ()>
-        });
-        crate::engine::race::together(work.collect()).await;
+    if args.flag("follow") && !services.is_empty() {
+        for other in app.members(&services).await?.iter().filter(|m| members.iter().all(|o| o.record.id != m.record.id))
+        {
+            audience.pass_over(other);
+        }
+        Box::pin(audience.listen(|_| false)).await?;
     }
     Ok(0)
 }

@@ -6,6 +6,7 @@
 
 mod app;
 mod attached;
+mod audience;
 mod bake;
 mod build;
 mod config;

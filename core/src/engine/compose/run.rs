@@ -103,7 +103,7 @@ pub(super) async fn run<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> 
         Box::pin(orphans(app, args)).await?;
         Box::pin(app.converge(&needed, &Plan::default())).await?;
         Box::pin(app.start_services(&needed, None, None)).await?;
-        Box::pin(app.wait_for_dependencies(service, None)).await?;
+        Box::pin(app.wait_for_dependencies(service, None, None)).await?;
     } else {
         Box::pin(app.ensure_networks()).await?;
         Box::pin(app.ensure_volumes(false)).await?;

@@ -77,19 +77,26 @@ impl<W: World> App<'_, W> {
     /// Stops and starts the containers of these services, or of all.
     pub(super) async fn restart_services(&self, services: &[String], timeout: Option<i64>) -> Result<()> {
         let members = self.members(services).await?;
-        for service in self.order()? {
-            for member in members.iter().filter(|m| m.service == service) {
-                if member.record.is_running() {
-                    Box::pin(self.hooks(member, "pre_stop", None)).await?;
-                }
-                self.progress("Container", member.name(), "Restarting").await;
-                Box::pin(self.stop_one(&member.record, timeout)).await?;
-                Box::pin(self.start_one(&member.record.id)).await?;
-                self.progress("Container", member.name(), "Started").await;
-                Box::pin(self.hooks(member, "post_start", None)).await?;
-            }
+        let mut order = self.order()?;
+        order.retain(|s| services.is_empty() || services.contains(s));
+        for service in &order {
+            Box::pin(self.wait_for_dependencies(service, None, Some(&order))).await?;
+            let own = members.iter().filter(|m| m.service == *service);
+            let work = own.map(|m| Box::pin(self.restart_one(m, timeout)) as crate::engine::race::Work<'_, Result<()>>);
+            crate::engine::race::together(work.collect()).await.into_iter().collect::<Result<()>>()?;
         }
         Ok(())
+    }
+
+    async fn restart_one(&self, member: &Member, timeout: Option<i64>) -> Result<()> {
+        if member.record.is_running() {
+            Box::pin(self.hooks(member, "pre_stop", None)).await?;
+        }
+        self.progress("Container", member.name(), "Restarting").await;
+        Box::pin(self.stop_one(&member.record, timeout)).await?;
+        Box::pin(self.start_one(&member.record.id)).await?;
+        self.progress("Container", member.name(), "Started").await;
+        Box::pin(self.hooks(member, "post_start", None)).await
     }
 }
 

@@ -10,11 +10,21 @@ use serde_json::Value;
 use std::time::Duration;
 
 impl<W: World> App<'_, W> {
-    /// Waits until what a service depends on is as it wants it.
-    pub(super) async fn wait_for_dependencies(&self, service: &str, limit: Option<Duration>) -> Result<()> {
+    /// Waits until what a service depends on is as it wants it; only for those `restarted` with it, where these are
+    /// given.
+    pub(super) async fn wait_for_dependencies(
+        &self,
+        service: &str,
+        limit: Option<Duration>,
+        restarted: Option<&[String]>,
+    ) -> Result<()> {
         let dependencies = compose::dependencies(&self.project, service);
         let mut waiting = Vec::new();
         for (name, how) in dependencies {
+            let restarts = how.get("restart") == Some(&Value::Bool(true));
+            if restarted.is_some_and(|all| !restarts || !all.iter().any(|s| s == name)) {
+                continue;
+            }
             let condition = how.get("condition").map(text).unwrap_or_default();
             if condition == "service_started" {
                 continue;
