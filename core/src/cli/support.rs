@@ -57,7 +57,8 @@ fn gap(command: &str) -> Option<&'static str> {
     Some(match command {
         "container create" | "container run" => "no GPUs; volumes of the driver `local` only",
         "image build" | "buildx build" => {
-            "one platform; `--ssh` forwards agents, and on Linux key files; `--cache-from` reads nothing from registries"
+            "one platform; `--ssh` forwards agents, and on Linux key files; the cache of steps is the engine's own: \
+             nothing of it goes into images (`--cache-to type=inline`), and `--cache-from` reads nothing; `--metadata-file` has no provenance"
         }
         "image pull" | "image push" => "one platform at a time",
         "network create" => {

@@ -118,15 +118,31 @@ async fn from_folder<W: World>(ctx: &Ctx<W>, options: &Options, folder: &str) ->
     if !is_folder(ctx, folder).await {
         return Err(Failure::plain(format!("unable to prepare context: path {folder:?} not found")));
     }
-    let name = options.file.as_deref().map_or("Dockerfile", |f| f.rsplit('/').next().unwrap_or(f)).to_string();
-    let text = match options.file.as_deref() {
-        _ if options.inline.is_some() => options.inline.clone().unwrap_or_default(),
-        Some("-") => String::from_utf8_lossy(&read_all_bytes(ctx).await?).into_owned(),
-        Some(path) => read_dockerfile(ctx, path, &name).await?,
-        None => read_dockerfile(ctx, &format!("{folder}/Dockerfile"), &name).await?,
+    let (text, name) = match options.file.as_deref() {
+        _ if options.inline.is_some() => (options.inline.clone().unwrap_or_default(), DEFAULT.to_string()),
+        Some("-") => (String::from_utf8_lossy(&read_all_bytes(ctx).await?).into_owned(), DEFAULT.to_string()),
+        file => {
+            let (beside, name) = match file {
+                Some(path) => {
+                    path.rsplit_once('/').map_or((".", path), |(f, n)| (if f.is_empty() { "/" } else { f }, n))
+                }
+                None => (folder, DEFAULT),
+            };
+            let name = cased(ctx, beside, name).await;
+            (read_dockerfile(ctx, &join(beside, &name), &name).await?, name)
+        }
     };
-    let name = if name == "-" { "Dockerfile".to_string() } else { name };
     Ok((Context::Folder(folder.to_string()), Source { text, name, local: true }))
+}
+
+/// The Dockerfile's name where nobody says otherwise.
+const DEFAULT: &str = "Dockerfile";
+
+/// The name as it is in the folder: `dockerfile` serves, too, where there is no `Dockerfile`.
+async fn cased<W: World>(ctx: &Ctx<W>, folder: &str, name: &str) -> String {
+    let names = if name == DEFAULT { ctx.client.read_directory(folder).await.unwrap_or_default() } else { Vec::new() };
+    let has = |wanted: &str| names.iter().any(|name| name == wanted);
+    if !has(DEFAULT) && has("dockerfile") { "dockerfile".into() } else { name.into() }
 }
 
 async fn read_dockerfile<W: World>(ctx: &Ctx<W>, path: &str, name: &str) -> Result<String, Failure> {
@@ -143,17 +159,20 @@ async fn read_dockerfile<W: World>(ctx: &Ctx<W>, path: &str, name: &str) -> Resu
 async fn from_bytes<W: World>(ctx: &Ctx<W>, options: &Options, bytes: &[u8]) -> Result<(Context, Source), Failure> {
     if !is_archive(bytes) {
         let text = String::from_utf8_lossy(bytes).into_owned();
-        return Ok((Context::Memory(Tree::default()), Source { text, name: "Dockerfile".into(), local: true }));
+        return Ok((Context::Memory(Tree::default()), Source { text, name: DEFAULT.into(), local: true }));
     }
     from_tree(ctx, options, Tree::from_entries(entries("build context", bytes)?)).await
 }
 
 /// The Dockerfile is among the files, unless it is one of the client's own.
 async fn from_tree<W: World>(ctx: &Ctx<W>, options: &Options, tree: Tree) -> Result<(Context, Source), Failure> {
-    let path = options.file.clone().unwrap_or_else(|| "Dockerfile".into());
+    let path = options.file.clone().unwrap_or_else(|| DEFAULT.into());
     let name = path.rsplit('/').next().unwrap_or(&path).to_string();
     let inside = crate::build::joined("/", &path);
-    let text = match tree.files.get(&inside[1..]) {
+    let lower = inside.strip_suffix(DEFAULT).filter(|folder| folder.ends_with('/'));
+    let lower = lower.map(|folder| format!("{}dockerfile", &folder[1..]));
+    let found = tree.files.get(&inside[1..]).or_else(|| tree.files.get(&lower?));
+    let text = match found {
         Some((_, Contents::Bytes(bytes))) => String::from_utf8_lossy(bytes).into_owned(),
         _ if path == "-" && options.context != "-" => String::from_utf8_lossy(&read_all_bytes(ctx).await?).into_owned(),
         _ => return Err(Failure::solve(format!("failed to read dockerfile: open {name}: no such file or directory"))),

@@ -1,26 +1,37 @@
 //! The end of a build: an image with its names, or files.
 
 use super::failure::Failure;
-use super::options::Options;
+use super::options::{Options, failed};
 use super::plan::Build;
 use super::stage::{COMMENT, Stage};
-use crate::build::dated;
+use crate::build::{Contents, Tree, dated};
+use crate::engine::Ctx;
 use crate::engine::image::{archive_of, create_image, image_event, push_quietly, remove_image, tag_image};
 use crate::image::ImageRecord;
 use crate::layer::{EntryKind, entries};
 use crate::name::{Digest, Reference};
 use crate::world::World;
+use cutaway_userland::sorted::Map as BTreeMap;
+use serde_json::{Value, json};
 
-/// Makes the result of the target's stage.
-pub async fn finish<W: World>(build: &Build<'_, W>, stage: Stage) -> Result<Digest, Failure> {
+/// What a build tells of its result, by name: `--metadata-file` writes it. Files have no digests.
+pub type Told = BTreeMap<String, Value>;
+
+/// Under this an image's id is told.
+const CONFIG_DIGEST: &str = "containerimage.config.digest";
+
+/// Makes the result of the target's stage; its id, and what is told of it.
+pub async fn finish<W: World>(build: &Build<'_, W>, stage: Stage) -> Result<(Digest, Told), Failure> {
     let image = image_of(build, &stage);
     let output = build.options.output.as_ref();
-    match output.map(|o| (o["type"].as_str(), o.get("dest"))) {
-        Some((kind @ ("local" | "tar"), Some(dest))) => {
-            write_files(build, &stage, kind, dest).await?;
-            return Ok(Digest::of(&crate::image::wire::ConfigFile::of(&image).to_bytes()));
+    let kind = output.map(|o| (o["type"].as_str(), o.get("dest")));
+    if let Some((kind @ ("local" | "tar"), Some(dest))) = kind {
+        write_files(build, &stage, kind, dest).await?;
+    }
+    match kind {
+        Some(("local" | "tar", Some(_)) | ("cacheonly", _)) => {
+            return Ok((Digest::of(&crate::image::wire::ConfigFile::of(&image).to_bytes()), Told::new()));
         }
-        Some(("cacheonly", _)) => return Ok(Digest::of(&crate::image::wire::ConfigFile::of(&image).to_bytes())),
         Some((kind @ ("oci" | "docker"), Some(dest))) => return write_archive(build, image, kind, dest).await,
         _ => {}
     }
@@ -41,25 +52,49 @@ pub async fn finish<W: World>(build: &Build<'_, W>, stage: Stage) -> Result<Dige
             push_quietly(build.ctx, &tag.clone().with_default_tag()).await?;
         }
     }
-    let client = &build.ctx.client;
-    if let Some(path) = &build.options.iidfile {
-        client.write_file(path, image.id.to_string().as_bytes(), 0o644).await?;
-    }
-    if let Some(path) = &build.options.metadata_file {
-        let text = serde_json::to_string_pretty(&metadata(build.options, &image.id)).unwrap_or_default();
-        client.write_file(path, text.as_bytes(), 0o644).await?;
-    }
-    Ok(image.id)
+    Ok((image.id, told(build.options, &image.id, image.id)))
 }
 
-/// What `--metadata-file` tells of an image.
-pub fn metadata(options: &Options, id: &Digest) -> serde_json::Value {
-    let mut metadata = serde_json::json!({ "containerimage.config.digest": id, "containerimage.digest": id });
+/// What is told of an image: for one in the store its id is its digest, too.
+fn told(options: &Options, id: &Digest, digest: Digest) -> Told {
+    let mut told = Told::new();
+    told.insert(CONFIG_DIGEST.into(), json!(id));
+    told.insert("containerimage.digest".into(), json!(digest));
     if !options.tags.is_empty() {
         let names: Vec<String> = options.tags.iter().map(|t| t.clone().with_default_tag().to_string()).collect();
-        metadata["image.name"] = serde_json::json!(names.join(","));
+        told.insert("image.name".into(), json!(names.join(",")));
     }
-    metadata
+    told
+}
+
+/// The image's id, as far as an image came of it.
+pub fn id_of(told: &Told) -> &str {
+    told.get(CONFIG_DIGEST).and_then(Value::as_str).unwrap_or("")
+}
+
+/// What was told, as `--metadata-file` has it.
+pub fn metadata(told: Told) -> Value {
+    Value::Object(told.into_iter().collect())
+}
+
+/// `--iidfile` and `--metadata-file`.
+pub async fn write_told<W: World>(ctx: &Ctx<W>, options: &Options, told: Told) -> crate::engine::Result<()> {
+    let write =
+        async |path: &str, text: &str, lead: &str| match ctx.client.write_file(path, text.as_bytes(), 0o644).await {
+            Ok(()) => Ok(()),
+            Err(fault) => {
+                let reason = fault.number().map_or_else(|| fault.to_string(), |errno| errno.text().to_lowercase());
+                Err(failed(&format!("{lead}open {path}: {reason}")))
+            }
+        };
+    if let Some(path) = &options.iidfile {
+        write(path, id_of(&told), "writing image ID file: ").await?;
+    }
+    if let Some(path) = &options.metadata_file {
+        let text = serde_json::to_string_pretty(&metadata(told)).unwrap_or_default();
+        write(path, &text, "").await?;
+    }
+    Ok(())
 }
 
 /// The image that the target's stage is.
@@ -92,7 +127,7 @@ async fn write_archive<W: World>(
     image: ImageRecord,
     kind: &str,
     dest: &str,
-) -> Result<Digest, Failure> {
+) -> Result<(Digest, Told), Failure> {
     let (ctx, board) = (build.ctx, build.board);
     let vertex = board.begin(&format!("exporting to {kind} image format")).await;
     board.note(vertex, "exporting layers").await;
@@ -112,7 +147,21 @@ async fn write_archive<W: World>(
     }
     board.note(vertex, "sending tarball").await;
     board.done(vertex).await;
-    Ok(image.id)
+    let mut descriptor = manifest_of(&archive);
+    descriptor["annotations"] =
+        json!({ "org.opencontainers.image.created": crate::view::units::rfc3339_seconds(ctx.world().now()) });
+    let digest = descriptor["digest"].as_str().and_then(Digest::parse).unwrap_or(image.id);
+    let mut told = told(build.options, &image.id, digest);
+    told.insert("containerimage.descriptor".into(), descriptor);
+    Ok((image.id, told))
+}
+
+/// The row of an archive's `index.json` for the one image that is in it.
+fn manifest_of(archive: &[u8]) -> Value {
+    let index =
+        entries("archive", archive).unwrap_or_default().into_iter().find(|(entry, _)| entry.path == "index.json");
+    let index: Value = index.and_then(|(_, bytes)| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    index["manifests"][0].clone()
 }
 
 /// `--output`: the files of the last stage, in a folder or as a tar.
@@ -132,15 +181,23 @@ async fn write_files<W: World>(build: &Build<'_, W>, stage: &Stage, kind: &str, 
         ("tar", path) => client.write_file(path, &tar, 0o644).await?,
         (_, folder) => {
             client.make_directory(folder, 0o755).await.ok();
-            for (entry, data) in entries("the stage's files", &tar)? {
+            for (entry, contents) in Tree::from_entries(entries("the stage's files", &tar)?).files.values() {
+                let Contents::Bytes(data) = contents else { continue };
                 let path = format!("{}/{}", folder.trim_end_matches('/'), entry.path);
                 match &entry.kind {
                     _ if entry.path.is_empty() => {}
                     EntryKind::Directory => {
                         client.make_directory(&path, entry.mode).await.ok();
                     }
-                    EntryKind::Symlink(to) => client.make_symlink(to, &path).await?,
-                    EntryKind::File => client.write_file(&path, &data, entry.mode).await?,
+                    EntryKind::Symlink(to) => {
+                        client.remove_file(&path).await.ok();
+                        client.make_symlink(to, &path).await?;
+                    }
+                    // What an earlier build left there may be a link to somewhere else.
+                    EntryKind::File => {
+                        client.remove_file(&path).await.ok();
+                        client.write_file(&path, data, entry.mode).await?;
+                    }
                     _ => {}
                 }
             }

@@ -82,16 +82,21 @@ pub async fn build_image<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<cr
 
 /// Builds an image; its id. What went wrong has been told when this fails.
 async fn build_with<W: World>(ctx: &Ctx<W>, options: &options::Options) -> Result<crate::name::Digest> {
+    // No file of an earlier build is left where this one fails.
+    if let Some(path) = &options.iidfile {
+        ctx.client.remove_file(path).await.ok();
+    }
     options.open_agents(ctx).await?;
     let board = board::Board::new(ctx, options.progress);
     match solve::solve(ctx, options, &board).await {
-        Ok(id) => {
+        Ok(solved) => {
             board.finish().await;
             ctx.warn(board.warning_summary()).await;
             if options.quiet {
-                ctx.print(format!("{id}\n")).await;
+                ctx.print(format!("{}\n", export::id_of(&solved.told))).await;
             }
-            Ok(id)
+            export::write_told(ctx, options, solved.told).await?;
+            Ok(solved.id)
         }
         Err(failure) => {
             board.finish().await;

@@ -132,6 +132,9 @@ impl Options {
             ));
         }
         let output = output(args.values("output"))?;
+        if text("iidfile").is_some() && output.as_ref().is_some_and(|o| matches!(o["type"].as_str(), "local" | "tar")) {
+            return Err(failed("local and tar exporters are incompatible with image ID file"));
+        }
         // The names may come with the output.
         for name in output.iter().filter_map(|o| o.get("name")).flat_map(|names| names.split(',')) {
             tags.push(Reference::parse(name).map_err(|e| failed(&format!("invalid tag {name:?}: {e}")))?);

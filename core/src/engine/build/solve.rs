@@ -19,31 +19,33 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
-/// Builds the target; the image's id.
-pub async fn solve<W: World>(ctx: &Ctx<W>, options: &Options, board: &Board<'_, W>) -> Result<Digest, Failure> {
-    solve_whole(ctx, options, board).await.map(|solved| solved.id)
-}
-
 /// What came of a build.
 pub struct Solved {
     pub id: Digest,
     /// The target's image, which is not in the store where the build is for something else.
     pub image: ImageRecord,
+    pub told: export::Told,
 }
 
 /// Builds the target; all that came of it. The history keeps what was done.
-pub async fn solve_whole<W: World>(ctx: &Ctx<W>, options: &Options, board: &Board<'_, W>) -> Result<Solved, Failure> {
+pub async fn solve<W: World>(ctx: &Ctx<W>, options: &Options, board: &Board<'_, W>) -> Result<Solved, Failure> {
     let started = ctx.world().now();
     let solved = run_whole(ctx, options, board).await;
-    history::keep(ctx, options, board, started, solved.as_ref().err())?;
-    solved
+    let record = history::keep(ctx, options, board, started, solved.as_ref().err())?;
+    let mut solved = solved?;
+    if let Some(id) = record {
+        solved.told.insert("buildx.build.ref".into(), format!("default/default/{id}").into());
+    }
+    Ok(solved)
 }
 
 async fn run_whole<W: World>(ctx: &Ctx<W>, options: &Options, board: &Board<'_, W>) -> Result<Solved, Failure> {
     let (context, source) = match context::load(ctx, options, board).await {
         Ok(loaded) => loaded,
         Err(failure) if failure.is_solving() && board.is_empty() => {
-            let vertex = board.begin("[internal] load build definition from Dockerfile").await;
+            let file = options.file.as_deref().filter(|file| *file != "-").unwrap_or("Dockerfile");
+            let name = file.rsplit('/').next().unwrap_or(file);
+            let vertex = board.begin(&format!("[internal] load build definition from {name}")).await;
             board.note(vertex, "transferring dockerfile: 2B").await;
             board.done(vertex).await;
             return Err(failure);
@@ -65,8 +67,8 @@ async fn run_whole<W: World>(ctx: &Ctx<W>, options: &Options, board: &Board<'_, 
     build.run().await?;
     let stage = build.shared.wait(build.target).await?;
     let image = export::image_of(&build, &stage);
-    let id = export::finish(&build, stage).await?;
-    Ok(Solved { id, image })
+    let (id, told) = export::finish(&build, stage).await?;
+    Ok(Solved { id, image, told })
 }
 
 /// Tells of the Dockerfile where the client has sent it; the vertex is not done yet.

@@ -355,6 +355,47 @@ fn outputs() {
 }
 
 #[test]
+fn a_dockerfile_in_small_letters_serves() {
+    let script = "mkdir c; cd c; echo 'FROM scratch' > dockerfile; echo 'CMD x' >> dockerfile; touch x\n\
+                  for word in . '-f ./Dockerfile .' '-f dockerfile .' '-f dockerFile .'; do docker build $word 2>&1 | grep -o -E '(definition from|open).*' | head -2; done\n\
+                  tar c dockerfile x | docker build -q - 2> /dev/null | cut -c1-7; DOCKER_BUILDKIT=0 docker build -q . 2> /dev/null | cut -c1-7\n\
+                  echo 'FROM scratch' > Dockerfile; docker build . 2>&1 | grep -o 'definition from.*'";
+    let found = "definition from dockerfile\n";
+    assert_eq!(
+        shell(script),
+        format!(
+            "{}definition from dockerFile\nopen dockerFile: no such file or directory\nsha256:\nsha256:\ndefinition from Dockerfile\n",
+            found.repeat(6)
+        )
+    );
+}
+
+#[test]
+fn results_are_told_in_files() {
+    let script = "mkdir c; cd c; echo f > f; ln -s f l; printf 'FROM busybox\\nCOPY f l /\\nRUN mkdir /h; echo a > /h/a; ln /h/a /h/b\\n' > Dockerfile; docker pull -q busybox > /dev/null\n\
+                  for to in type=docker type=docker,dest=d.tar type=oci,dest=o.tar type=local,dest=out type=tar,dest=t.tar type=cacheonly; do\n\
+                  echo $to; docker build -q -t t -o $to --metadata-file m . | cut -c1-7; sed -E 's/[0-9]{4}-.*Z|sha256:[0-9a-f]+|[0-9]{3,}|default.default.[a-z0-9]+/X/' m; echo; done\n\
+                  docker build -q --iidfile i -o type=docker,dest=d.tar . > j; cut -c1-71 j | grep -c -f i; cut -c1-7 i; docker build -q --iidfile i -o type=cacheonly .; wc -c < i\n\
+                  docker build --iidfile i -o out .; cat out/h/b; ls -F out | grep -c -E '^[fl]$'; docker build --iidfile no/i -q . 2>&1 | tail -1; docker build --metadata-file no/i -q . 2>&1 | tail -1\n\
+                  echo FROM no/such | docker build -q --iidfile i - 2> /dev/null; ls i; docker build -q -o out .";
+    let head = "{\n  \"buildx.build.ref\": \"X\"";
+    let digest = "  \"containerimage.digest\": \"X\",\n  \"image.name\": \"docker.io/library/t:latest\"\n}\n";
+    let image = format!("{head},\n  \"containerimage.config.digest\": \"X\",\n");
+    let descriptor = "  \"containerimage.descriptor\": {\n    \"mediaType\": \"application/vnd.oci.image.manifest.v1+json\",\n    \"digest\": \"X\",\n    \"size\": X,\n    \"annotations\": {\n      \"org.opencontainers.image.created\": \"X\"\n    }\n  },\n";
+    assert_eq!(
+        shell(script),
+        format!(
+            "type=docker\nsha256:\n{image}{digest}type=docker,dest=d.tar\nsha256:\n{image}{descriptor}{digest}\
+             type=oci,dest=o.tar\nsha256:\n{image}{descriptor}{digest}type=local,dest=out\n\n{head}\n}}\ntype=tar,dest=t.tar\n\n{head}\n}}\n\
+             type=cacheonly\n\n{head}\n}}\n1\nsha256:\n\n0\n\
+             ERROR: failed to build: local and tar exporters are incompatible with image ID file\na\n2\n\
+             ERROR: failed to build: writing image ID file: open no/i: no such file or directory\n\
+             ERROR: failed to build: open no/i: no such file or directory\nls: i: No such file or directory\n\n"
+        )
+    );
+}
+
+#[test]
 fn checks_of_all_stages() {
     let script = "mkdir c; cd c; echo f > .dockerignore; touch f; docker pull -q busybox > /dev/null\n\
                   printf '# check=experimental=all\\n# no\\nARG A=1\\nFROM alpine AS one\\nEXPOSE 80:80\\nFROM busybox AS two\\nCOPY f /\\nCMD x\\n' > Dockerfile\n\

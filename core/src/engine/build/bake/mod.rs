@@ -155,9 +155,9 @@ async fn build<W: World>(
                 }
                 Err(failure) => failure,
             },
-            None => match solve::solve_whole(ctx, options, &board).await {
+            None => match solve::solve(ctx, options, &board).await {
                 Ok(solved) => {
-                    told.insert(name.to_string(), export::metadata(options, &solved.id));
+                    told.insert(name.to_string(), export::metadata(solved.told));
                     inputs.insert(format!("target:{name}"), solved.image);
                     continue;
                 }

@@ -28,16 +28,16 @@ use std::time::Duration;
 /// How many records are kept.
 const LIMIT: usize = 50;
 
-/// Keeps a record of a build that has ended. One that never began leaves none.
+/// Keeps a record of a build that has ended; its id. One that never began leaves none.
 pub fn keep<W: World>(
     ctx: &Ctx<W>,
     options: &Options,
     board: &Board<'_, W>,
     started: Duration,
     failure: Option<&Failure>,
-) -> std::result::Result<(), Fault> {
+) -> std::result::Result<Option<String>, Fault> {
     if failure.is_some_and(|failure| !failure.is_solving() && !failure.is_canceled()) {
-        return Ok(());
+        return Ok(None);
     }
     let cwd = ctx.client.cwd();
     let absolute = |path: &str| if is_local(path) { joined(&cwd, path) } else { path.to_string() };
@@ -90,7 +90,8 @@ pub fn keep<W: World>(
             changes.remove::<BuildHistoryRecord>(&old.id);
         }
         changes.put(&record)
-    })
+    })?;
+    Ok(Some(record.id))
 }
 
 fn is_local(path: &str) -> bool {
