@@ -98,7 +98,7 @@ pub struct HostFacts {
     pub rootless: bool,
     /// Where the engine keeps its files, as `/var/lib/cutaway`.
     pub root: String,
-    /// `cutaway` on Linux, `simulated` in the simulator: for `docker info` only.
+    /// `cutaway` on Linux, `simulated` in the simulator: for `docker version`, and the paths of `docker info`.
     pub runtime: String,
     /// The default network's bridge on this machine. On Linux not Docker's name: both engines may be there.
     pub default_bridge: String,

@@ -96,7 +96,7 @@ impl Archive {
             return crate::image::wire::parse(list).map_err(|e| broken(format!("invalid manifest.json: {e}")));
         }
         let Some(index) = self.files.get("index.json") else {
-            return Err(broken("invalid archive: it has neither manifest.json nor index.json"));
+            return Err(broken("invalid archive: does not contain a manifest.json"));
         };
         let Document::Index(index) = Document::parse(index).map_err(broken)? else {
             return Err(broken("invalid archive: index.json is no index"));

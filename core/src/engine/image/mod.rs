@@ -23,6 +23,7 @@ mod save;
 mod search;
 mod store;
 mod tag;
+mod tree;
 
 pub use commit::commit;
 pub use create::create_image;
@@ -57,7 +58,7 @@ pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Resul
         "image pull" => Box::pin(pull::pull(ctx, call)),
         "image tag" => Box::pin(tag::tag(ctx, call)),
         "image rm" => Box::pin(remove::remove(ctx, call)),
-        "image ls" => Box::pin(list::list(ctx, call)),
+        "image ls" if !call.args.flag("tree") => Box::pin(list::list(ctx, call)),
         _ => return None,
     };
     Some(command.await)
@@ -66,6 +67,7 @@ pub async fn dispatch<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Resul
 /// As [`dispatch`], for the commands that a first session seldom uses.
 pub async fn dispatch_further<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Option<Result<i32>> {
     let command: Running<'_> = match call.command {
+        "image ls" => Box::pin(tree::tree(ctx, call)),
         "image push" => Box::pin(push::push(ctx, call)),
         "image history" => Box::pin(history::history(ctx, call)),
         "search" => Box::pin(search::search(ctx, call)),

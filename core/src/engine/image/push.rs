@@ -1,13 +1,15 @@
 //! `docker push`: the blobs that the registry lacks, then the manifest that names them.
 
 use super::event::image_event;
-use super::find::references;
+use super::find::{references, resolve};
 use super::progress::Progress;
+use super::pull::mismatch;
 use super::remote::{Remote, RemoteError, named, unreachable};
 use super::store::{keep_image, tag_image};
+use super::tree::note_head;
 use crate::cli::Invocation;
 use crate::engine::{Ctx, Error, Result};
-use crate::image::wire::{Descriptor, Manifest, media};
+use crate::image::wire::{Descriptor, Manifest, Platform, media};
 use crate::image::{ImageRecord, LayerRef, TagRecord};
 use crate::layer::{Compression, gzip};
 use crate::name::{Digest, Reference};
@@ -17,14 +19,48 @@ use crate::world::{Stream, World};
 use cutaway_userland::sorted::Arrange;
 use cutaway_userland::sorted::Map as BTreeMap;
 
+/// The client's note where one platform is asked for.
+const ONE_PLATFORM: [&str; 4] = [
+    "Using --platform pushes only the specified platform manifest of a multi-platform image index.",
+    "Other components, like attestations, will not be included.",
+    "To push the complete multi-platform image, remove the --platform flag.",
+    "",
+];
+
 pub async fn push<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
+    let asked = asked_platform(ctx, call.args.value("platform").unwrap_or("")).await?;
     let (reference, all, quiet) = named(ctx, &call.args).await?;
+    if let Some(asked) = &asked {
+        let image = resolve(ctx, &reference.familiar()).await?;
+        if let Some(why) = mismatch(&reference.to_string(), &image, asked) {
+            return Err(Error::Daemon(why));
+        }
+    }
     let out = Progress::new(ctx, (!quiet).then_some(Stream::Out));
     push_named(ctx, &reference, all, &out).await?;
     if quiet {
         ctx.print(format!("{reference}\n")).await;
     }
     Ok(0)
+}
+
+/// What `--platform` asks for, with a note of what that means.
+async fn asked_platform<W: World>(ctx: &Ctx<W>, text: &str) -> Result<Option<Platform>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    match Platform::parse(text) {
+        Ok(asked) => {
+            let tty = ctx.client.is_tty(Stream::Out);
+            let lines = ONE_PLATFORM.map(|line| match tty {
+                true => format!("\x1b[3m{}\x1b[0m\n", line.replace("--platform", "\x1b[1m--platform\x1b[0m")),
+                false => format!("{line}\n"),
+            });
+            ctx.print(format!("\n{}{}", note_head(tty), lines.join(&" ".repeat(9)))).await;
+            Ok(Some(asked))
+        }
+        Err(why) => Err(Error::Client(format!("Invalid platform {text}{why}"))),
+    }
 }
 
 /// Pushes one name, saying nothing.

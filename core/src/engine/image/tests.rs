@@ -41,12 +41,38 @@ fn saved_and_loaded() {
         docker save -o all.tar a/b:1 two; docker save two > again.tar; docker save two | cmp - again.tar && echo same\n\
         docker rmi -f a/b:1 two busybox > /dev/null; docker load -i all.tar; docker run --rm two cat /one\n\
         docker history --format '{{.CreatedBy}}' two | head -1; tar tf all.tar | grep -v blobs\n\
-        echo new > bad.tar; docker load -i bad.tar; docker load -i nosuch; docker save nosuch -o x.tar";
+        echo new > bad.tar; docker load -i bad.tar; docker load < /dev/null; docker load -i nosuch; docker save nosuch -o x.tar";
     assert_eq!(
         shell(script),
         "same\nLoaded image: a/b:1\nLoaded image: two:latest\n1\nRUN /bin/sh -c echo 1 > /one # buildkit\n\
          index.json\nmanifest.json\noci-layout\nrepositories\n\
-         unexpected EOF\nopen nosuch: no such file or directory\nError response from daemon: No such image: nosuch\n"
+         unexpected EOF\ninvalid archive: does not contain a manifest.json\nopen nosuch: no such file or directory\nError response from daemon: No such image: nosuch\n"
+    );
+}
+
+#[test]
+fn as_a_tree() {
+    let script = "docker pull -q busybox > /dev/null; docker tag busybox a/longer/name:1\n\
+        docker images --tree | sed -E '1,4d; s/[0-9a-f]{12}/ID/'; docker images --tree -q; docker images --tree --digests";
+    assert_eq!(
+        shell(script),
+        "a/longer/name:1\nbusybox:latest    ID         127B             0B        \n\
+         --quiet is not yet supported with --tree\n--show-digest is not yet supported with --tree\n"
+    );
+}
+
+#[test]
+fn pushed_for_one_platform() {
+    let script = "docker pull -q busybox > /dev/null; docker push --platform foo busybox\n\
+        docker push -q --platform linux/arm64 busybox | head -2; docker push -q --platform linux/arm64 busybox 2>&1 | tail -1";
+    assert_eq!(
+        shell(script),
+        "Invalid platform foo\"foo\": unknown operating system or architecture: invalid argument\n\
+         Error response from daemon: image with reference docker.io/library/busybox:latest was found but its platform \
+         (linux/amd64) does not match the specified platform (linux/arm64)\n\n \
+         Info -> Using --platform pushes only the specified platform manifest of a multi-platform image index.\n\
+         Error response from daemon: image with reference docker.io/library/busybox:latest was found but its platform \
+         (linux/amd64) does not match the specified platform (linux/arm64)\n"
     );
 }
 

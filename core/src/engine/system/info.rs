@@ -128,9 +128,10 @@ fn runtime(host: &HostFacts) -> Value {
     if host.cgroup_version == 2 {
         options.push("name=cgroupns");
     }
+    // Under the names that `--runtime` takes; the path says what is behind them.
     json!({
-        "Runtimes": {host.runtime.as_str(): {"path": host.runtime}},
-        "DefaultRuntime": host.runtime,
+        "Runtimes": {"io.containerd.runc.v2": {"path": host.runtime}, "runc": {"path": host.runtime}},
+        "DefaultRuntime": "runc",
         "Swarm": {
             "NodeID": "", "NodeAddr": "", "LocalNodeState": "inactive", "ControlAvailable": false, "Error": "",
             "RemoteManagers": null
@@ -226,7 +227,7 @@ fn layout(facts: &Value) -> String {
         text += &format!("  {kind}: {}\n", words(&facts["Plugins"][kind]));
     }
     text += &format!(
-        " Swarm: inactive\n Runtimes: {0}\n Default Runtime: {0}\n Init Binary: {1}\n Security Options:\n",
+        " Swarm: inactive\n Runtimes: io.containerd.runc.v2 {0}\n Default Runtime: {0}\n Init Binary: {1}\n Security Options:\n",
         word("DefaultRuntime"),
         word("InitBinary"),
     );

@@ -55,7 +55,7 @@ pub(super) async fn render<W: World>(
             return Err(Error::Status(64));
         }
     };
-    let inner = &[("Client", "system.clientVersion"), ("Server", "*system.serverVersion")];
+    let inner = &[("Client", "system.clientVersion"), ("Server", "*types.Version")];
     let optional = &[("Warnings", Zero::Slice), ("Plugins", Zero::Slice)];
     let shape = Shape { type_name: Some(type_name), inner, optional, ..Shape::default() };
     let named = |e: TemplateError| {

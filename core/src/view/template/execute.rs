@@ -281,6 +281,9 @@ impl<'a> Run<'a> {
             return self.fail(first.at, &first.span, &what);
         };
         let name = self.operand(argument, dot)?;
+        if let Err(what) = self.suits(Parameter::Text, argument, &name) {
+            return self.fail(argument.at, &argument.span, &what);
+        }
         let Some(name) = name.text() else { return Ok(None) };
         if self.shape.heading {
             let last = name.rsplit('.').next().unwrap_or(name);
@@ -436,7 +439,8 @@ impl<'a> Run<'a> {
             }
             let inner = self.shape.inner.iter().find(|(field, _)| Some(*field) == before);
             if let (Some((_, kind)), Val::Json(json)) = (inner, &value)
-                && json.as_object().is_some_and(|object| member(object, name).is_none())
+                // What JSON calls `ApiVersion` is `APIVersion` to Go, and its structs know it by that name alone.
+                && json.as_object().is_some_and(|object| name == "ApiVersion" || member(object, name).is_none())
             {
                 return self.fail(word.at, &word.span, &format!("can't evaluate field {name} in type {kind}"));
             }

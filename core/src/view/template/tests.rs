@@ -186,6 +186,10 @@ fn rows_have_a_type() {
     let run = |source: &str| Template::parse(source).and_then(|t| t.execute(&row, &shape)).map_err(|e| e.0);
     assert_eq!(run("{{.Names}} {{.Label \"tier\"}}{{.Label \"none\"}}"), Ok("web db".into()));
     assert_eq!(run("{{json .}}"), Ok("{\"Labels\":\"tier=db\",\"Names\":\"web\"}".into()));
+    for (argument, found) in [("1", "1"), ("true", "true")] {
+        let what = format!("template: :1:9: executing \"\" at <{argument}>: expected string; found {found}");
+        assert_eq!(run(&format!("{{{{.Label {argument}}}}}")), Err(what));
+    }
     assert_eq!(
         run("{{.Nope}}"),
         Err("template: :1:2: executing \"\" at <.Nope>: can't evaluate field Nope in type *formatter.ContainerContext"

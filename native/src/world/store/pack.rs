@@ -185,10 +185,11 @@ pub fn is_opaque(folder: &OwnedFd) -> bool {
         .any(|name| sys::get_xattr(&path, name).is_ok_and(|v| v == b"y"))
 }
 
-/// Packs what is at `path` inside `root`, under its last component. A link at the end is packed as a link.
+/// Packs what is at `path` inside `root`, under its last component. A link at the end is packed as a link, unless the
+/// path goes on with `/.`, which asks for what it leads to.
 pub fn pack_path<W: Write>(to: W, root: impl AsFd, path: &str) -> Result<W, Fault> {
     let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or("");
     let name = if name == "." { "" } else { name };
-    let at = in_root::handle(root, path, true).or_fault(format!("stat {path}"))?;
+    let at = in_root::handle(root, path, !path.ends_with("/.")).or_fault(format!("stat {path}"))?;
     pack(to, &at, name, Form::View)
 }
