@@ -25,8 +25,13 @@ pub fn parse_env_file(
         }
         let name_end = trimmed.find(['=', ':']).unwrap_or(trimmed.len());
         let name = trimmed[..name_end].trim();
-        if name.is_empty() || name.contains(char::is_whitespace) {
-            return Err(format!("line {number}: unexpected character in variable name {trimmed:?}"));
+        if name.contains(char::is_whitespace) {
+            return Err(format!("line {number}: key cannot contain a space"));
+        }
+        let odd = |c: &char| !(c.is_alphanumeric() || c.is_whitespace() || "_.-[]".contains(*c));
+        if let Some(odd) = name.chars().find(odd) {
+            let odd = odd.to_string();
+            return Err(format!("line {number}: unexpected character {odd:?} in variable name {trimmed:?}"));
         }
         if name_end == trimmed.len() {
             if let Some(value) = outside(name) {
@@ -61,16 +66,25 @@ pub fn parse_env_file(
     Ok(known)
 }
 
-/// The variables of a file whose values are taken as they stand (`format: raw`).
-pub fn parse_raw(contents: &str, outside: &dyn Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
+/// The variables of a file whose values are taken as they stand (`format: raw`), as `docker run --env-file` does.
+///
+/// # Errors
+/// In the words of Docker's client.
+pub fn parse_raw(contents: &str, outside: &dyn Fn(&str) -> Option<String>) -> Result<BTreeMap<String, String>, String> {
     let mut known = BTreeMap::new();
+    let contents = contents.strip_prefix('\u{feff}').unwrap_or(contents);
     for line in contents.lines().map(str::trim_start).filter(|l| !l.is_empty() && !l.starts_with('#')) {
-        match line.split_once('=') {
-            Some((name, value)) => drop(known.insert(name.to_string(), value.to_string())),
-            None => known.extend(outside(line.trim()).map(|value| (line.trim().to_string(), value))),
+        let name = line.split('=').next().unwrap_or(line);
+        if name.is_empty() {
+            return Err(format!("no variable name on line '{line}'"));
         }
+        if name.contains([' ', '\t']) {
+            return Err(format!("variable '{name}' contains whitespaces"));
+        }
+        let value = line.split_once('=').map(|(_, value)| value.to_string()).or_else(|| outside(name));
+        known.extend(value.map(|value| (name.to_string(), value)));
     }
-    known
+    Ok(known)
 }
 
 /// A quoted value: its text, whether variables are put in, and how many bytes it took.
@@ -108,7 +122,24 @@ mod tests {
             assert_eq!(known.get(name).map(String::as_str), Some(value), "{name}");
         }
         assert_eq!(known["G"], "");
-        assert!(parse_env_file("A=\"x", &|_| None).is_err());
-        assert!(parse_env_file("a b=x", &|_| None).is_err());
+        for (text, why) in [
+            ("A=\"x\nB=1", "line 1: unterminated quoted value \"x"),
+            ("a b=x", "line 1: key cannot contain a space"),
+            ("B=1\nA*=1", "line 2: unexpected character \"*\" in variable name \"A*=1\""),
+        ] {
+            assert_eq!(parse_env_file(text, &|_| None), Err(why.into()), "{text}");
+        }
+    }
+
+    #[test]
+    fn raw_lines() {
+        let known = parse_raw(" A=\"x\" # y\n# c\nB\nC\n", &|name| (name == "B").then(|| "b".into()));
+        let known: Vec<(String, String)> = known.expect("parses").into_iter().collect();
+        assert_eq!(known, [("A".into(), "\"x\" # y".into()), ("B".into(), "b".into())]);
+        for (text, why) in
+            [("=x", "no variable name on line '=x'"), ("export A=1", "variable 'export A' contains whitespaces")]
+        {
+            assert_eq!(parse_raw(text, &|_| None), Err(why.into()));
+        }
     }
 }

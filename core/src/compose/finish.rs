@@ -69,12 +69,15 @@ fn environment(
             Some(bytes) => {
                 let text = String::from_utf8_lossy(bytes);
                 let lines = match file.get("format").map(super::text).as_deref() {
-                    None | Some("") => dotenv::parse_env_file(&text, lookup),
-                    Some("raw") => Ok(dotenv::parse_raw(&text, lookup)),
+                    None | Some("") => {
+                        dotenv::parse_env_file(&text, lookup).map_err(|e| format!("failed to read {path}: {e}"))
+                    }
+                    Some("raw") => {
+                        dotenv::parse_raw(&text, lookup).map_err(|e| format!("failed to parse env_file {path}: {e}"))
+                    }
                     Some(other) => return Err(format!("unsupported env_file format {other:?}").into()),
                 };
-                let lines = lines.map_err(|e| format!("failed to read {path}: {e}"))?;
-                all.extend(lines.into_iter().map(|(k, v)| (k, Value::from(v))));
+                all.extend(lines?.into_iter().map(|(k, v)| (k, Value::from(v))));
             }
             None if file.get("required") != Some(&Value::Bool(false)) => {
                 return Err(format!("env file {path} not found: stat {path}: no such file or directory").into());

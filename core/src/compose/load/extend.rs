@@ -5,12 +5,12 @@ use crate::compose::merge::{merge, take_away};
 use crate::compose::read::Place;
 use crate::compose::template::Variables;
 use crate::compose::text;
-use cutaway_userland::sorted::Set as BTreeSet;
 use serde_json::{Map, Value};
 
 /// Where a service stands: those beside it, and its file.
 struct Beside<'a> {
     services: &'a Map<String, Value>,
+    /// The file that is read, which is what is named where something is wrong.
     path: &'a str,
     folder: &'a str,
     cleared: &'a [Place],
@@ -30,7 +30,7 @@ impl Reader<'_> {
         let place = Beside { services: &services, path, folder, cleared };
         let mut done = Map::new();
         for name in services.keys() {
-            done.insert(name.clone(), self.extended(&place, name, variables, &mut BTreeSet::new())?);
+            done.insert(name.clone(), self.extended(&place, name, variables, &[])?);
         }
         top.insert("services".into(), Value::Object(done));
         Ok(())
@@ -42,34 +42,35 @@ impl Reader<'_> {
         place: &Beside,
         name: &str,
         variables: &Variables,
-        seen: &mut BTreeSet<(String, String)>,
+        seen: &[(String, String)],
     ) -> Result<Value, LoadError> {
         let path = place.path;
-        let Some(service) = place.services.get(name) else {
-            return Err(format!("cannot extend service {name:?} in {path}: service not found").into());
-        };
-        let mut service = service.clone();
+        let mut service = place.services.get(name).cloned().unwrap_or_default();
         let Some(extends) = service.as_object_mut().and_then(|s| s.remove("extends")) else { return Ok(service) };
-        if !seen.insert((path.to_string(), name.to_string())) {
-            return Err(format!("Circular reference:\n  {name} in {path}").into());
-        }
         let base = extends.get("service").map(text).unwrap_or_default();
-        let missing = |file: &str| {
-            LoadError::Invalid(format!(
-                "cannot extend service {name:?} in {path}: service {base:?} not found in {file}"
-            ))
-        };
-        let mut below = match extends.get("file").map(text) {
-            None if !place.services.contains_key(&base) => return Err(missing(path)),
-            None => self.extended(place, &base, variables, seen)?,
+        let file = extends.get("file").map(text);
+        let here = (file.clone().unwrap_or_else(|| path.to_string()), name.to_string());
+        let wrong =
+            |path: &str, why: &str| Err(LoadError::Invalid(format!("cannot extend service {name:?} in {path}: {why}")));
+        let mut below = match &file {
+            None if !place.services.contains_key(&base) => return wrong(path, &format!("service {base:?} not found")),
+            None => self.extended(place, &base, variables, &beyond(seen, here)?)?,
             Some(file) => {
-                let file = absolute(place.folder, &file);
-                let folder = folder_of(&file);
-                let tops = self.canonical(&file, &folder, variables, &mut Vec::new())?;
+                let local = absolute(place.folder, file);
+                let folder = folder_of(&local);
+                let tops = self.canonical(&local, &folder, variables, &mut Vec::new())?;
+                if tops.iter().all(|(top, _)| top.get("services").is_none()) {
+                    return wrong(&local, "no services section");
+                }
                 let holds = |(top, _): &&Top| top.get("services").is_some_and(|s| s.get(&base).is_some());
-                let Some((top, cleared)) = tops.iter().find(holds) else { return Err(missing(&file)) };
-                let Some(Value::Object(services)) = top.get("services") else { return Err(missing(&file)) };
-                self.extended(&Beside { services, path: &file, folder: &folder, cleared }, &base, variables, seen)?
+                let Some((top, cleared)) = tops.iter().find(holds) else {
+                    return wrong(path, &format!("service {base:?} not found in {file}"));
+                };
+                let Some(Value::Object(services)) = top.get("services") else {
+                    return wrong(&local, "services must be a mapping");
+                };
+                let beside = Beside { services, path, folder: &folder, cleared };
+                self.extended(&beside, &base, variables, &beyond(seen, here)?)?
             }
         };
         let own = |place: &&Place| place.len() > 2 && place[0] == "services" && place[1] == name;
@@ -78,4 +79,16 @@ impl Reader<'_> {
         merge(&mut below, service, &["services", name]);
         Ok(below)
     }
+}
+
+/// The files and services that were gone through, and one more.
+fn beyond(seen: &[(String, String)], here: (String, String)) -> Result<Vec<(String, String)>, String> {
+    let again = seen.contains(&here);
+    let mut all = seen.to_vec();
+    all.push(here);
+    if !again {
+        return Ok(all);
+    }
+    let lines: Vec<String> = all.iter().map(|(file, service)| format!("{service} in {file}")).collect();
+    Err(format!("Circular reference:\n  {}", lines.join("\n  extends ")))
 }

@@ -21,7 +21,7 @@ impl Reader<'_> {
             Value::Object(map) => map.get("path").map(list).unwrap_or_default(),
             other => list(other),
         };
-        let Some(first) = paths.first() else { return Err("include requires a path".to_string().into()) };
+        let first = paths.first().map_or("", String::as_str);
         let inner = match include.get("project_directory") {
             Some(directory) => absolute(folder, &text(directory)),
             None => folder_of(&absolute(folder, first)),
@@ -34,10 +34,15 @@ impl Reader<'_> {
             files.iter().map(|f| (absolute(folder, f), true)).chain(files.is_empty().then_some((default, false)))
         {
             match wanted(self.request, &file)? {
-                Some(bytes) => own.extend(
-                    dotenv::parse_env_file(&String::from_utf8_lossy(bytes), self.lookup)
-                        .map_err(|e| format!("failed to read {file}: {e}"))?,
-                ),
+                Some(bytes) => {
+                    let known = own.clone();
+                    let outside = |name: &str| (self.lookup)(name).or_else(|| known.get(name).cloned());
+                    let lines = dotenv::parse_env_file(&String::from_utf8_lossy(bytes), &outside);
+                    own.extend(lines.map_err(|e| format!("failed to read {file}: {e}"))?);
+                }
+                None if required && !files.contains(&file) => {
+                    return Err(format!("stat {file}: no such file or directory").into());
+                }
                 None if required => return Err(format!("couldn't find env file: {file}").into()),
                 None => {}
             }

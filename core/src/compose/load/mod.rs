@@ -228,9 +228,13 @@ impl Reader<'_> {
     ) -> Result<Vec<Top>, LoadError> {
         let mut tops = self.parse(path)?;
         for (top, _) in &mut tops {
+            if let Some(one) = top.get("include").filter(|i| !i.is_array() && !i.is_null()) {
+                return Err(format!("`include` must be a list, got {}", text(one)).into());
+            }
             for (key, value) in &mut *top {
                 if self.request.interpolate {
                     fill(value, key, variables)?;
+                    old_words(value, key, warnings);
                 } else {
                     note(value, variables);
                 }
@@ -276,6 +280,53 @@ impl Reader<'_> {
         }
         seen.pop();
         Ok((whole, all_cleared))
+    }
+}
+
+/// The truth values that may be words of YAML 1.1.
+const TRUTHS: [&str; 17] = [
+    "services.*.init",
+    "services.*.healthcheck.disable",
+    "services.*.oom_kill_disable",
+    "services.*.privileged",
+    "services.*.read_only",
+    "services.*.stdin_open",
+    "services.*.tty",
+    "services.*.volumes.[].read_only",
+    "services.*.volumes.[].volume.nocopy",
+    "networks.*.external",
+    "networks.*.internal",
+    "networks.*.attachable",
+    "networks.*.enable_ipv4",
+    "networks.*.enable_ipv6",
+    "volumes.*.external",
+    "secrets.*.external",
+    "configs.*.external",
+];
+
+/// Warns of each truth value at `path` that is such a word.
+fn old_words(value: &Value, path: &str, warnings: &mut Vec<String>) {
+    // A name with a dot in it is not looked into.
+    let fits = |pattern: &str| {
+        let mut keys = path.split('.');
+        pattern.split('.').enumerate().all(|(at, wanted)| keys.next().is_none_or(|key| at == 1 || key == wanted))
+    };
+    let depth = |path: &str| path.split('.').count();
+    match value {
+        Value::String(word) => {
+            let instead = match word.to_lowercase().as_str() {
+                "y" | "yes" | "on" => "true",
+                "n" | "no" | "off" => "false",
+                _ => return,
+            };
+            if TRUTHS.iter().any(|pattern| fits(pattern) && depth(pattern) == depth(path)) {
+                warnings.push(format!("{word:?} for boolean is not supported by YAML 1.2, please use `{instead}`"));
+            }
+        }
+        _ if !TRUTHS.iter().any(|pattern| fits(pattern)) => {}
+        Value::Array(items) => items.iter().for_each(|item| old_words(item, &format!("{path}.[]"), warnings)),
+        Value::Object(map) => map.iter().for_each(|(key, item)| old_words(item, &format!("{path}.{key}"), warnings)),
+        _ => {}
     }
 }
 
