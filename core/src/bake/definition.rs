@@ -12,7 +12,7 @@ use super::value::{Type, Value};
 use super::{Config, Outside, Shown};
 use crate::container::spec::csv_strict;
 use cutaway_userland::sorted::Map as BTreeMap;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 /// A name and a value of a scope.
 type Locals = Vec<(String, Value)>;
@@ -29,7 +29,15 @@ pub struct Loader<'a> {
     values: RefCell<BTreeMap<String, Value>>,
     /// What is being worked out.
     running: RefCell<Vec<String>>,
+    /// The weight of all values so far.
+    spent: Cell<usize>,
 }
+
+/// How much a definition may have worked out, by [`Value::weight`]. Somebody else may have written it, and a few lines are
+/// enough to ask for more than a machine has.
+const ENOUGH: usize = 200_000;
+/// How many targets one block may stand for.
+const MOST_ROWS: usize = 4096;
 
 impl<'a> Loader<'a> {
     /// Sorts out what the files have.
@@ -43,6 +51,7 @@ impl<'a> Loader<'a> {
             named: RefCell::default(),
             values: RefCell::default(),
             running: RefCell::default(),
+            spent: Cell::default(),
         };
         for (name, value) in &outside.built_in {
             loader.values.borrow_mut().insert(name.clone(), Value::text(value.as_str()));
@@ -300,6 +309,9 @@ impl<'a> Loader<'a> {
             let Some(values) = values.items() else {
                 return Err(Wrong::Plain("matrix values must be a list".into()));
             };
+            if rows.len().saturating_mul(values.len()) > MOST_ROWS {
+                return Err(Wrong::Plain(format!("matrix makes more than {MOST_ROWS} targets")));
+            }
             let with = |value: &Value, row: &Locals| [row.clone(), vec![(axis.clone(), value.clone())]].concat();
             rows = values.iter().flat_map(|value| rows.iter().map(move |row| with(value, row))).collect();
         }
@@ -316,6 +328,12 @@ impl<'a> Loader<'a> {
             named.push((name, row));
         }
         Ok(named)
+    }
+
+    /// Counts a value's weight; whether it may still be had.
+    pub fn affords(&self, weight: usize) -> bool {
+        self.spent.set(self.spent.get().saturating_add(weight));
+        self.spent.get() <= ENOUGH
     }
 
     /// Adds what a block says.

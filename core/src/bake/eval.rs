@@ -82,6 +82,17 @@ impl Loader<'_> {
     }
 
     fn eval(&self, expression: &Expression, scope: &Scope) -> Result<Value> {
+        let value = self.worked_out(expression, scope)?;
+        match self.affords(value.weight()) {
+            true => Ok(value),
+            false => {
+                let detail = "The definition asks for more values than anybody could want to build.";
+                Err(Wrong::at(&scope.place(expression), "Too much to work out", detail))
+            }
+        }
+    }
+
+    fn worked_out(&self, expression: &Expression, scope: &Scope) -> Result<Value> {
         let place = || scope.place(expression);
         Ok(match expression {
             Expression::Null(_) => Value::Null,

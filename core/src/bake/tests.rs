@@ -148,6 +148,22 @@ fn what_is_wrong_has_its_place() {
             vec![],
             "f.hcl:2,17-18: Not enough function arguments; Function \"upper\" expects 1 argument(s). Missing value for \"str\".",
         ),
+        // Few lines that ask for more than a machine has.
+        (
+            "target \"t\" {\n  args = { a = [for i in range(1000): [for j in range(1000): [for k in range(1000): 1]]] }\n}\n",
+            vec![],
+            "f.hcl:2,62-87: Too much to work out; The definition asks for more values than anybody could want to build.",
+        ),
+        (
+            "function \"f\" {\n  params = [x]\n  result = \"${x}${x}${x}${x}${x}${x}${x}${x}\"\n}\ntarget \"t\" {\n  args = { a = f(f(f(f(f(f(f(f(f(\"a\"))))))))) }\n}\n",
+            vec![],
+            "f.hcl:3,23-24: Too much to work out; The definition asks for more values than anybody could want to build.",
+        ),
+        (
+            "target \"t\" {\n  name = \"t-${a}-${b}\"\n  matrix = { a = range(100), b = range(100) }\n}\n",
+            vec![],
+            "f.hcl:1,8-11: Invalid name; matrix makes more than 4096 targets",
+        ),
         ("target \"a b\" {}\n", vec![], "f.hcl:1,8-13: Invalid name; only \"[a-zA-Z0-9_-]+\" are allowed"),
         (
             "variable \"V\" {\n  default = V\n}\ntarget \"t\" {}\n",

@@ -64,6 +64,16 @@ pub fn number_text(number: f64) -> String {
 }
 
 impl Value {
+    /// How much there is of it: a unit for each value inside it, and for each 64 bytes of text.
+    pub fn weight(&self) -> usize {
+        match self {
+            Value::Text(text) => 1 + text.len() / 64,
+            Value::List(items) | Value::Set(items) => 1 + items.iter().map(Value::weight).sum::<usize>(),
+            Value::Map(map) => 1 + map.values().map(Value::weight).sum::<usize>(),
+            Value::Null | Value::Bool(_) | Value::Number(_) => 1,
+        }
+    }
+
     pub fn text(text: impl Into<String>) -> Value {
         Value::Text(text.into())
     }

@@ -4,6 +4,9 @@ use super::super::value::Value;
 use super::{Answer, Fail, Surroundings, number_of, text_of};
 use cutaway_userland::sorted::Map as BTreeMap;
 
+/// How many combinations `setproduct` makes at most.
+const MOST: usize = 65_536;
+
 /// What a function of the table gives.
 pub fn call(name: &str, args: &[Value], _: &Surroundings) -> Answer {
     match name {
@@ -189,6 +192,9 @@ fn sets(name: &str, args: &[Value]) -> Answer {
         }
         let mut rows: Vec<Vec<Value>> = vec![Vec::new()];
         for items in all {
+            if rows.len().saturating_mul(items.len()) > MOST {
+                return Err(format!("more than {MOST} combinations").into());
+            }
             rows = rows.iter().flat_map(|row| items.iter().map(|i| [row.clone(), vec![i.clone()]].concat())).collect();
         }
         return Ok(Value::List(rows.into_iter().map(Value::List).collect()));

@@ -215,7 +215,7 @@ fn format(text: &str, args: &[Value]) -> Result<String, Fail> {
         };
         used += 1;
         let wrong = |e: String| Fail::Argument(used, format!("unsupported value for \"%{verb}\" at {begin}: {e}"));
-        let digits = precision.and_then(|p| p.parse::<usize>().ok());
+        let digits = precision.and_then(|p| p.parse::<usize>().ok()).map(|digits| digits.min(4096));
         let plus = |n: f64| if flags.contains('+') && n >= 0.0 { "+" } else { "" };
         let body = match verb {
             's' | 'q' => {
