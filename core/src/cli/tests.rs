@@ -109,6 +109,7 @@ fn lines_that_do_not_parse() {
             flag("invalid argument \"x\" for \"--mount\" flag: invalid field 'x' must be a key=value pair"),
             125,
         ),
+        ("run --mount type= b", flag("invalid argument \"type=\" for \"--mount\" flag: type is required"), 125),
         ("run --mount type=foo b", flag("invalid argument \"type=foo\" for \"--mount\" flag: target is required"), 125),
         (
             "run --blkio-weight x b",

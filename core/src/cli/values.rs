@@ -113,6 +113,9 @@ fn mount(value: &str) -> Result<(), String> {
             _ => return Err(format!("unexpected key '{key}' in '{field}'")),
         }
     }
+    if kind.is_empty() {
+        return Err("type is required".into());
+    }
     if !target {
         return Err("target is required".into());
     }
@@ -184,7 +187,11 @@ fn sysctl(value: &str) -> Result<(), String> {
 fn list(name: &str, value: &str) -> Result<(), String> {
     match name {
         "env" if value.is_empty() || value.starts_with('=') => Err(format!("invalid environment variable: {value}")),
-        "label" if value.is_empty() || value.starts_with('=') => Err(format!("invalid label '{value}': empty name")),
+        "label" => match value.split('=').next().unwrap_or_default().trim_start_matches([' ', '\t']) {
+            "" => Err(format!("invalid label '{value}': empty name")),
+            name if name.contains([' ', '\t']) => Err(format!("label '{name}' contains whitespaces")),
+            _ => Ok(()),
+        },
         "attach" if !["stdin", "stdout", "stderr"].contains(&value.to_ascii_lowercase().as_str()) => {
             Err("valid streams are STDIN, STDOUT and STDERR".into())
         }

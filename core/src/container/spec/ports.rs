@@ -87,9 +87,10 @@ fn standard_form(text: &str) -> Result<String, String> {
     }
     let mut parts = BTreeMap::new();
     for field in csv(text) {
-        let Some((name, value)) = field.split_once('=') else {
+        let (name, value) = field.split_once('=').unwrap_or_default();
+        if name.is_empty() {
             return Err(format!("invalid publish opts format (should be name=value but got '{field}')"));
-        };
+        }
         parts.insert(name.to_string(), value.to_string());
     }
     let part = |name: &str| parts.get(name).cloned().unwrap_or_default();
@@ -161,6 +162,7 @@ mod tests {
         for (text, why) in [
             ("99999:1", "Invalid hostPort: 99999"),
             ("abc", "Invalid containerPort: abc"),
+            ("=", "invalid publish opts format (should be name=value but got '=')"),
             ("80:", "No port specified: 80:<empty>"),
             ("1.2.3:80:80", "Invalid ip address: 1.2.3"),
             ("80:80/foo", "Invalid proto: foo"),

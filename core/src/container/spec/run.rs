@@ -171,10 +171,7 @@ fn environment(args: &Args, around: &Surroundings) -> Result<Vec<String>, SpecEr
 fn labels(args: &Args, around: &Surroundings) -> Result<Option<BTreeMap<String, String>>, SpecError> {
     let mut all = Vec::new();
     for path in args.values("label-file") {
-        all.extend(
-            read_env_lines(path, file(around, path)?, |_| Some(String::new()))
-                .map_err(|e| SpecError::client(e.replace("env file", "label file")))?,
-        );
+        all.extend(read_env_lines(path, file(around, path)?, |_| Some(String::new())).map_err(SpecError::Client)?);
     }
     all.extend(args.values("label").iter().cloned());
     Ok((!all.is_empty()).then(|| pairs(&all)))

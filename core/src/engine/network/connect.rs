@@ -19,10 +19,11 @@ pub(super) async fn connect<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result
         ..NetworkRequest::default()
     };
     for option in args.values("driver-opt") {
-        let Some((key, value)) = option.split_once('=') else {
+        let (key, value) = option.split_once('=').unwrap_or_default();
+        if key.trim().is_empty() {
             return Err(Error::Client("invalid key/value pair format in driver options".into()));
-        };
-        request.driver_opts.insert(key.to_string(), value.to_string());
+        }
+        request.driver_opts.insert(key.trim().to_string(), value.trim().to_string());
     }
     let record = container::find(ctx, args.word(1)).await?;
     match find(ctx, args.word(0)) {

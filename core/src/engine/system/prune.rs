@@ -5,6 +5,7 @@ use crate::cli::{Args, Invocation};
 use crate::engine::{Ctx, Error, Result, container, image, network, volume};
 use crate::view::filter::Filters;
 use crate::world::World;
+use cutaway_userland::sorted::Arrange;
 
 pub(super) async fn prune<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
     let args = &call.args;
@@ -51,8 +52,12 @@ fn warning(args: &Args) -> String {
     let list = |lines: &[String]| lines.iter().map(|line| format!("  - {line}\n")).collect::<String>();
     let lines: Vec<String> = lines.into_iter().map(str::to_string).collect();
     let mut text = format!("WARNING! This will remove:\n{}", list(&lines));
-    if args.given("filter") {
-        text += &format!("\n  Items to be pruned will be filtered with:\n{}", list(args.values("filter")));
+    let told = ["label=", "label!=", "until="];
+    let mut filters = args.values("filter").to_vec();
+    filters.retain(|filter| told.iter().any(|name| filter.starts_with(name)));
+    filters.arrange();
+    if !filters.is_empty() {
+        text += &format!("\n  Items to be pruned will be filtered with:\n{}", list(&filters));
     }
     text + "\nAre you sure you want to continue?"
 }
@@ -76,5 +81,6 @@ mod tests {
         for part in ["  - all anonymous volumes", "  - all build cache\n", "filtered with:\n  - label=x\n"] {
             assert!(all.contains(part), "{part}");
         }
+        assert_eq!(ask("system prune --filter type=x"), ask("system prune"));
     }
 }
