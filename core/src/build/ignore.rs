@@ -34,6 +34,7 @@ impl Ignore {
                     part => parts.push(part.to_string()),
                 }
             }
+            let parts = any_depth(parts);
             if !parts.is_empty() {
                 rules.push(Rule { parts, keep });
             }
@@ -75,6 +76,23 @@ impl Ignore {
     pub fn ignores_all_below(&self, folder: &str) -> bool {
         self.ignores(folder) && !self.rules.iter().any(|rule| rule.keep)
     }
+}
+
+/// `**` before other letters of a name stands for folders, too: `**.log` is any name that ends so, at any depth; what
+/// comes after a folder, or has more wildcards, is the whole name. Source: moby/patternmatcher.
+fn any_depth(parts: Vec<String>) -> Vec<String> {
+    let ending = !parts.join("/").trim_start_matches('*').contains(['*', '?', '[', '\\']);
+    let mut all = Vec::new();
+    for (at, part) in parts.into_iter().enumerate() {
+        match part.strip_prefix("**").filter(|rest| !rest.is_empty()) {
+            Some(rest) => {
+                let any = if at == 0 && ending { "*" } else { "" };
+                all.extend(["**".to_string(), format!("{any}{rest}")]);
+            }
+            None => all.push(part),
+        }
+    }
+    all
 }
 
 fn fits(pattern: &[String], path: &[&str]) -> bool {
@@ -124,6 +142,13 @@ mod tests {
             ("a/**", "a", false),
             ("a/**", "a/b", true),
             ("**", "x", true),
+            ("**.log", "d/e/a.log", true),
+            ("**.log", "a.log", true),
+            ("**og/x", "a/blog/x", true),
+            ("**g*", "a/log", false),
+            ("**l*", "a/log", true),
+            ("d/**.log", "d/e/.log", true),
+            ("d/**.log", "d/a.log", false),
             ("a/*/c", "a/b/c", true),
             ("./a/../b", "b", true),
         ] {

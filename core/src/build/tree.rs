@@ -58,8 +58,8 @@ impl Tree {
         tree
     }
 
-    /// What `source` stands for: a file, a folder's contents, or all that fits a pattern; `None` where there is
-    /// nothing. With `parents`, files keep their folders (from a `/./` on, where the source has one). What fits
+    /// What `source` stands for: a file, a folder's contents, or all that fits a pattern, which may be nothing; `None`
+    /// where a name stands for nothing. With `parents`, files keep their folders (from a `/./` on, where the source has one). What fits
     /// `exclude` is left out.
     pub fn select(&self, source: &str, parents: bool, exclude: &[String]) -> Option<Selection> {
         let pivot = source.find("/./").map_or("", |i| &source[..i]);
@@ -70,7 +70,7 @@ impl Tree {
             false if path.is_empty() || self.is_there(&self.followed(&path)) => vec![path.clone()],
             false => Vec::new(),
         };
-        if roots.is_empty() {
+        if roots.is_empty() && !glob::is_pattern(&path) {
             return None;
         }
         let excluded = super::Ignore::parse(&exclude.join("\n"));
@@ -182,7 +182,7 @@ mod tests {
             ("to", false, vec![], Some(vec!["two"])),
             ("to/two", false, vec![], Some(vec!["two"])),
             ("nosuch", false, vec![], None),
-            ("*.none", false, vec![], None),
+            ("*.none", false, vec![], Some(vec![])),
         ] {
             let expected = expected.map(|e| e.iter().map(|s| s.to_string()).collect::<Vec<_>>());
             assert_eq!(picked(source, parents, &exclude), expected, "{source}");

@@ -371,6 +371,69 @@ fn a_dockerfile_in_small_letters_serves() {
 }
 
 #[test]
+fn the_builder_of_before_says_what_is_wrong() {
+    let buildkit = "option requires BuildKit. Refer to https://docs.docker.com/go/buildkit/ to learn how to build images with BuildKit enabled\n1\n";
+    for (file, flags, expected) in [
+        (
+            "FROM busybox\\nARG A\\nRUN echo no; exit 3",
+            "--build-arg A=1 --build-arg B=2",
+            " ---> Running in ID\nno\nThe command '/bin/sh -c echo no; exit 3' returned a non-zero code: 3\n3\n".to_string(),
+        ),
+        (
+            "FROM busybox\\nCOPY no /",
+            "",
+            "COPY failed: file not found in build context or excluded by .dockerignore: stat no: file does not exist\n1\n"
+                .to_string(),
+        ),
+        ("FROM busybox\\nADD no* /", "", "ADD failed: no source files were specified\n1\n".to_string()),
+        (
+            "FROM busybox\\nCOPY f f /x",
+            "",
+            "When using COPY with more than one source file, the destination must be a directory and end with a /\n1\n"
+                .to_string(),
+        ),
+        ("FROM busybox\\nRUN --mount=type=cache,target=/x true", "", format!("the --mount {buildkit}")),
+        ("FROM busybox\\nCOPY --chmod=1 f /x", "", format!("the --chmod {buildkit}")),
+        ("FROM scratch", "", " ---> \nNo image was generated. Is your Dockerfile empty?\n1\n".to_string()),
+        ("", "", "Error response from daemon: the Dockerfile (Dockerfile) cannot be empty\n1\n".to_string()),
+        (
+            "FROM busybox",
+            "--target z",
+            "Error response from daemon: failed to reach build target z in Dockerfile\n1\n".to_string(),
+        ),
+        (
+            "FROM no/such",
+            "",
+            "Step 1/1 : FROM no/such\npull access denied for no/such, repository does not exist or may require 'docker login': denied: requested access to the resource is denied\n1\n".to_string(),
+        ),
+        (
+            "FROM scratch\\nARG A\\nCOPY f /",
+            "--label l=v --build-arg A=1 --build-arg U=1 --build-arg no_proxy=x",
+            "Step 4/4 : LABEL l=v\n ---> Running in ID\n ---> Removed intermediate container ID\n ---> ID\n[Warning] One or more build-args [U] were not consumed\nSuccessfully built ID\n0\n".to_string(),
+        ),
+    ] {
+        let seen = shell(&format!(
+            "mkdir c; cd c; echo f > f; docker pull -q busybox > /dev/null; printf '{file}' > Dockerfile\n\
+             DOCKER_BUILDKIT=0 docker build {flags} . 2>&1 | sed -E 's/[0-9a-f]{{12}}/ID/'; DOCKER_BUILDKIT=0 docker build {flags} . > /dev/null 2>&1; echo $?"
+        ));
+        assert!(seen.ends_with(&expected), "{file}: {seen}");
+    }
+    let script = "export DOCKER_BUILDKIT=0; printf 'FROM busybox\\nARG A\\nWORKDIR /w\\nHEALTHCHECK CMD x\\nRUN echo $A\\n' > Dockerfile\n\
+                  docker build -q --build-arg A=1 -t t --label 'l=it'\\''s $x' . > /dev/null 2>&1; docker history --no-trunc --format '{{.CreatedBy}}' t | head -4; docker inspect -f '{{.Config.Labels.l}}' t";
+    assert_eq!(
+        shell(script),
+        "/bin/sh -c #(nop)  LABEL l=it's $x\n|1 A=1 /bin/sh -c echo $A\n\
+         /bin/sh -c #(nop)  HEALTHCHECK {[\"CMD-SHELL\" \"x\"] \"0s\" \"0s\" \"0s\" \"0s\" '\\x00'}\n/bin/sh -c #(nop) WORKDIR /w\nit's $x\n"
+    );
+}
+
+#[test]
+fn a_pattern_may_stand_for_nothing() {
+    let seen = built("FROM busybox\\nCOPY nosuch* /d/\\nCOPY Dockerfile nosuc[h] /d/", "docker run --rm it ls /d");
+    assert_eq!(seen, "Dockerfile\n");
+}
+
+#[test]
 fn results_are_told_in_files() {
     let script = "mkdir c; cd c; echo f > f; ln -s f l; printf 'FROM busybox\\nCOPY f l /\\nRUN mkdir /h; echo a > /h/a; ln /h/a /h/b\\n' > Dockerfile; docker pull -q busybox > /dev/null\n\
                   for to in type=docker type=docker,dest=d.tar type=oci,dest=o.tar type=local,dest=out type=tar,dest=t.tar type=cacheonly; do\n\
