@@ -22,6 +22,7 @@ use cutaway_core::engine::{self, Ctx};
 use cutaway_core::world::{Stream, Watched, Watcher};
 use explain::{Explainer, Pauser};
 use std::cell::Cell;
+use std::path::Path;
 use std::process::exit;
 use std::rc::Rc;
 use supervise::Waiting;
@@ -43,7 +44,10 @@ pub fn main() {
     match words.first().map(String::as_str) {
         Some("sim") => exit(sim::main(&words[1..])),
         Some("lesson") => exit(lesson::main(&words[1..])),
-        Some("--version" | "-v") => {
+        // Under Docker's name it is asked for Docker's version.
+        Some("--version" | "-v")
+            if !std::env::args_os().next().is_some_and(|name| Path::new(&name).ends_with("docker")) =>
+        {
             println!("cutaway {}", env!("CARGO_PKG_VERSION"));
             exit(0);
         }

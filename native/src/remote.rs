@@ -3,9 +3,11 @@
 
 use crate::client::LinuxClient;
 use cutaway_core::cli::{Args, Invocation};
+use cutaway_core::engine::Error;
 use cutaway_core::engine::context::{self, Endpoint, Target};
 use cutaway_core::world::{Client, Stream};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::pin::pin;
 use std::process::Command;
 use std::task::{Context, Poll, Waker};
@@ -37,6 +39,12 @@ pub fn send(call: &Invocation, own: &[&str], words: &[String]) -> Place {
     };
     if target.is_local() {
         return Place::Here;
+    }
+    if let Endpoint::Unix(socket) = &target.endpoint
+        && !Path::new(socket).exists()
+    {
+        let text = format!("Cannot connect to the Docker daemon at {}. Is the docker daemon running?", target.host);
+        return failed(&Error::Client(text).render(&call.typed));
     }
     let Endpoint::Ssh { user, host, port, path } = &target.endpoint else {
         return failed(&format!(

@@ -50,7 +50,10 @@ fn contexts_are_kept_and_those_without_ssh_are_refused() {
     let reach = "but only this machine's own engine and those behind ssh:// can be reached\n";
     is("ps", 1, "", &format!("cutaway: context \"near\" leads to tcp://near:2375, {reach}"));
     is("run x", 125, "", &format!("cutaway: context \"near\" leads to tcp://near:2375, {reach}"));
-    is("-H unix:///x ps", 1, "", &format!("cutaway: context \"default\" leads to unix:///x, {reach}"));
+    is("-H unix:///tmp ps", 1, "", &format!("cutaway: context \"default\" leads to unix:///tmp, {reach}"));
+    let silent = "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?\n";
+    is("-H unix:///x ps", 1, "", silent);
+    is("-H unix:///x run y", 125, "", &format!("docker: {silent}\nRun 'docker run --help' for more information\n"));
     is("-c default ps -q", 0, "", "");
     is("-H unix:///var/run/docker.sock ps -q", 0, "", "");
     is("-c near -H b ps", 1, "", "conflicting options: cannot specify both --host and --context\n");
