@@ -291,7 +291,7 @@ pub const CACHE_USAGE: Kind = Kind {
     ],
 };
 
-/// `docker builder du`.
+/// `docker buildx history ls`.
 pub const BUILD_HISTORY: Kind = Kind {
     type_name: "*history.lsContext",
     errors: USUAL,
@@ -309,12 +309,25 @@ pub const BUILD_HISTORY: Kind = Kind {
     ],
 };
 
+/// `docker builder du`.
 pub const BUILDER_CACHE: Kind = Kind {
-    type_name: "*commands.duContext",
+    type_name: "*commands.diskusageContext",
     errors: USUAL,
-    table: "{{.ID}}\t{{.Reclaimable}}\t{{.Size}}\t{{.LastAccessed}}",
+    table: "{{.ID}}\t{{.Reclaimable}}\t{{.Size}}\t{{.LastUsedAt}}",
     quiet: "{{.ID}}",
     raw: "",
     quiet_raw: "",
-    heads: &[("ID", "ID"), ("Reclaimable", "RECLAIMABLE"), ("Size", "SIZE"), ("LastAccessed", "LAST ACCESSED")],
+    heads: &[
+        ("CreatedAt", "CREATED AT"),
+        ("Description", "DESCRIPTION"),
+        ("ID", "ID"),
+        ("LastUsedAt", "LAST ACCESSED"),
+        ("Mutable", "MUTABLE"),
+        ("Parents", "PARENTS"),
+        ("Reclaimable", "RECLAIMABLE"),
+        ("Shared", "SHARED"),
+        ("Size", "SIZE"),
+        ("Type", "TYPE"),
+        ("UsageCount", "USAGE COUNT"),
+    ],
 };

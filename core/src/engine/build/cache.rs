@@ -6,6 +6,7 @@ use crate::engine::{Ctx, Error, Result};
 use crate::image::ImageRecord;
 use crate::image::wire::Platform;
 use crate::name::ChainId;
+use crate::view::filter::Filters;
 use crate::view::rows;
 use crate::view::table::{Formatter, align};
 use crate::view::units;
@@ -14,10 +15,37 @@ use cutaway_userland::sorted::Arrange;
 use cutaway_userland::sorted::Set as BTreeSet;
 use serde_json::json;
 
-/// `docker builder du`.
+/// `docker builder du --format pretty`, which `--verbose` is short for.
+const PRETTY: &str = "ID:           {{.ID}}
+{{- if .Parents }}
+Parents:
+{{- range .Parents }}
+ - {{.}}
+{{- end }}
+{{- end }}
+Created at:   {{.CreatedAt}}
+Mutable:      {{.Mutable}}
+Reclaimable:  {{.Reclaimable}}
+Shared:       {{.Shared}}
+Size:         {{.Size}}
+{{- if .Description}}
+Description:  {{ .Description }}
+{{- end }}
+Usage count:  {{.UsageCount}}
+Last used:    {{ .LastUsedAt }}
+Type:         {{ .Type }}
+";
+
+/// `docker builder du`. Source: buildx, commands/diskusage.go.
 pub async fn usage<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
-    let formatter = Formatter::new(&rows::BUILDER_CACHE, call.args.value("format").unwrap_or(""), false);
-    let formatter = formatter.map_err(Error::Client)?;
+    let format = call.args.value("format").unwrap_or("");
+    let pretty = call.args.flag("verbose") || format == "pretty";
+    if call.args.flag("verbose") && !format.is_empty() {
+        return Err(Error::Client("ERROR: --format and --verbose cannot be used together".into()));
+    }
+    let formatter = Formatter::new(&rows::BUILDER_CACHE, if pretty { PRETTY } else { format }, false);
+    let formatter = formatter.map_err(|e| Error::Client(format!("ERROR: {e}")))?;
+    let filters = Filters::parse(call.args.values("filter"));
     let mut records = ctx.world().list::<BuildCacheRecord>()?;
     records.arrange_by_key(|r| (r.size, std::cmp::Reverse(r.last_used)));
     let images = ctx.world().list::<ImageRecord>()?;
@@ -26,19 +54,35 @@ pub async fn usage<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
     let (mut shared, mut total) = (0, 0);
     let mut lines = Vec::new();
     for record in &records {
+        let fits = filters.matches("id", &record.id)
+            && filters.exact("type", &record.kind)
+            && filters.exact("description", &record.description);
+        if !fits {
+            continue;
+        }
         let is_shared = record.layers.last().is_some_and(|l| of_images.contains(&l.chain));
+        // What is not a layer can be written to again.
+        let mutable = record.layers.is_empty();
+        let marked = |mark: bool| if mark && formatter.is_table() { "*" } else { "" };
         total += record.size;
         shared += if is_shared { record.size } else { 0 };
         lines.push(json!({
-            // What is not a layer can be written to again.
-            "ID": format!("{}{}", record.id, if record.layers.is_empty() { "*" } else { "" }),
-            "LastAccessed": units::ago(record.last_used, now),
-            "Reclaimable": "true",
-            "Size": format!("{}{}", units::short_size(record.size), if is_shared { "*" } else { "" }),
+            "CreatedAt": units::go_time_nanos(record.created),
+            "Description": record.description,
+            "ID": format!("{}{}", record.id, marked(mutable)),
+            "LastUsedAt": units::ago(record.last_used, now),
+            "Mutable": mutable,
+            "Parents": record.parents,
+            "Reclaimable": true,
+            "Shared": is_shared,
+            "Size": format!("{}{}", units::short_size(record.size), marked(is_shared)),
+            "Type": record.kind,
+            "UsageCount": record.uses,
         }));
     }
-    ctx.print(formatter.render(&lines).map_err(Error::Client)?).await;
-    if !formatter.is_table() {
+    ctx.print(formatter.render(&lines).map_err(|e| Error::Client(format!("ERROR: {e}")))?).await;
+    // The sums are of everything, and not of columns that somebody chose.
+    if !(pretty || matches!(format, "" | "table")) || call.args.given("filter") {
         return Ok(0);
     }
     let size = units::short_size;

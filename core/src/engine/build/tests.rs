@@ -428,6 +428,19 @@ fn the_builder_of_before_says_what_is_wrong() {
 }
 
 #[test]
+fn the_cache_is_shown_as_it_is_asked_for() {
+    let script = "docker pull -q busybox > /dev/null; printf 'FROM busybox\\nRUN echo hi > /f\\n' > Dockerfile; docker build -q . > /dev/null\n\
+                  docker buildx du --format '{{.Type}} {{.Mutable}} {{.UsageCount}} {{.Description}}' --filter type=regular | grep RUN; docker buildx du --filter type=none | wc -l\n\
+                  docker buildx du --verbose --format json; docker buildx du --verbose | grep -c -E '^(ID:           |Usage count:  1|Type:         regular|Total:\t\t)'\n\
+                  docker builder du --format json | grep -c '\"Shared\":true,'; docker builder prune -af --verbose | grep -E '^(Type|Usage count|Reclaimable):' | sort -u";
+    assert_eq!(
+        shell(script),
+        "regular false 1 RUN echo hi > /f\n1\nERROR: --format and --verbose cannot be used together\n9\n2\n\
+         Reclaimable:\ttrue\nType:\t\tregular\nType:\t\tsource.local\nUsage count:\t1\n"
+    );
+}
+
+#[test]
 fn a_pattern_may_stand_for_nothing() {
     let seen = built("FROM busybox\\nCOPY nosuch* /d/\\nCOPY Dockerfile nosuc[h] /d/", "docker run --rm it ls /d");
     assert_eq!(seen, "Dockerfile\n");

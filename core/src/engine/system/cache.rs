@@ -31,6 +31,14 @@ pub(super) async fn prune_command<W: World>(ctx: &Ctx<W>, call: &Invocation) -> 
     let before = ctx.world().list::<BuildCacheRecord>()?;
     let filters = Filters::parse(call.args.values("filter"));
     let pruned = prune_cache(ctx, all, &filters, keep.unwrap_or(0)).await?;
+    if call.args.flag("verbose") {
+        let images = image_layers(&ctx.world().list::<ImageRecord>()?);
+        for step in before.iter().filter(|step| pruned.lines.contains(&step.id)) {
+            ctx.print(whole(step, is_shared(step, &images), now)).await;
+        }
+        ctx.print(format!("Total:\t{}\n", units::size(pruned.reclaimed))).await;
+        return Ok(0);
+    }
     let mut rows = vec!["ID\tRECLAIMABLE\tSIZE\tLAST ACCESSED".to_string()];
     for step in before.iter().filter(|step| pruned.lines.contains(&step.id)) {
         // What is not a layer can be written to again.
@@ -41,6 +49,27 @@ pub(super) async fn prune_command<W: World>(ctx: &Ctx<W>, call: &Invocation) -> 
     let table = if pruned.lines.is_empty() { String::new() } else { align(&rows.join("\n"), 10, 3) + "\n" };
     ctx.print(format!("{table}Total:\t{}\n", units::size(pruned.reclaimed))).await;
     Ok(0)
+}
+
+/// All that is known of a step that went, for `--verbose`. Source: buildx, commands/prune.go.
+fn whole(step: &BuildCacheRecord, shared: bool, now: Duration) -> String {
+    let some = |name: &'static str, value: String| (!value.is_empty()).then_some((name, value));
+    let rows = [
+        some("ID", step.id.clone()),
+        some("Parent", step.parents.join(",")),
+        some("Created at", units::go_time_nanos(step.created)),
+        some("Mutable", step.layers.is_empty().to_string()),
+        some("Reclaimable", "true".into()),
+        some("Shared", shared.to_string()),
+        some("Size", units::size(step.size)),
+        some("Description", step.description.clone()),
+        some("Usage count", step.uses.to_string()),
+        some("Last used", units::ago(step.last_used, now)),
+        some("Type", step.kind.clone()),
+    ];
+    let line =
+        |(name, value): (&str, String)| format!("{name}:{}{value}\n", if name.len() < 7 { "\t\t" } else { "\t" });
+    rows.into_iter().flatten().map(line).collect::<String>() + "\n"
 }
 
 /// Removes the cached steps that the filters (`until=24h`, `id`, `type`) allow, those used longest ago first, until no
