@@ -648,3 +648,41 @@ fn logs_go_on_with_those_that_come_later() {
 
 #[test]
 fn a_restart_waits_for_what_restarts_with_it() {}
+
+#[test]
+fn images_are_built_all_in_one() {
+    let (out, _) = script(
+        "mkdir -p t/a t/b && cd t && echo 'FROM busybox' > a/Dockerfile
+         printf 'FROM base\\nARG WHO\\nRUN echo by $WHO > /who\\n' > b/Dockerfile
+         cat > compose.yaml <<'X'
+services:
+  a: {build: ./a}
+  b: {build: {context: ./b, args: {WHO: me}, additional_contexts: {base: 'service:a'}}, image: mine:1, command: cat /who}
+  c: {build: ./no, profiles: [c]}
+  d: {build: {context: ., dockerfile_inline: \"FROM busybox\\nRUN exit 3\"}, profiles: [d]}
+X
+         docker compose build --build-arg WHO=you b 2>/dev/null
+         echo run; docker compose run --rm -T b 2>/dev/null
+         docker compose build -q b; echo quiet $?; docker compose build --ssh foo b 2>&1
+         echo missing; docker compose build c 2>&1; echo failing; docker compose build d 2>/dev/null; docker compose build d 2>&1 >/dev/null; echo status $?",
+    );
+    let steps = [
+        "#1 [internal] load local bake definitions\n#1 reading from stdin 943B done\n",
+        "[a internal] load build definition from Dockerfile",
+        "RUN echo by you > /who",
+        "run\nby you\n",
+        "quiet 0\ninvalid ssh key \"foo\"\n",
+        "missing\n#1 [internal] load local bake definitions",
+        "unable to prepare context: path \"/root/t/no\" not found\n\n",
+        "failing\n",
+        "ERROR: process \"/bin/sh -c exit 3\"",
+        "------\nDockerfile:2\n\n--------------------\n\n",
+        "failed to solve: process \"/bin/sh -c exit 3\" did not complete successfully: exit code: 3\n\nstatus 1\n",
+    ];
+    let mut rest = out.as_str();
+    for step in steps {
+        let at = rest.find(step).unwrap_or_else(|| panic!("{step:?} is missing, or too early, in\n{out}"));
+        rest = &rest[at + step.len()..];
+    }
+    assert!(!out.contains("building with"), "{out}");
+}

@@ -90,6 +90,16 @@ impl Failure {
         self.text_after(board, "failed to build: ")
     }
 
+    /// As Compose tells it, after its board: what the builder said, each line of it with its end.
+    pub fn text_in_compose(&self, lead: &str) -> String {
+        let lead = if self.kind == Kind::Plain { "" } else { lead };
+        let solve = if self.kind == Kind::Plain { "" } else { "failed to solve: " };
+        let excerpt = if self.kind == Kind::Solve { self.excerpt.as_str() } else { "" };
+        let told = format!("{excerpt}{lead}{solve}{}\n", self.message);
+        let lines: Vec<&str> = told.split_inclusive('\n').collect();
+        lines.join("\n")
+    }
+
     /// The same, with what comes before the reason.
     pub fn text_after<W: World>(&self, board: &Board<'_, W>, lead: &str) -> String {
         match self.kind {

@@ -35,6 +35,8 @@ pub use board::{Board, ProgressMode};
 #[cfg(test)]
 mod tests;
 
+pub use bake::bake_for_compose;
+
 use crate::cli::Invocation;
 use crate::engine::{Ctx, Error, Result};
 use crate::world::World;

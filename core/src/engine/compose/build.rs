@@ -1,137 +1,101 @@
 //! `docker compose build`, `pull` and `push`.
 
 use super::App;
-use super::app::LABEL;
+use super::bake::with_contexts;
 use super::lanes::lanes;
-use super::run::{docker, docker_captured};
+use super::quiet::{Printed, Quiet};
+use super::run::docker;
 use crate::cli::Args;
-use crate::compose::{text, texts};
+use crate::compose::text;
+use crate::engine::build::bake_for_compose;
 use crate::engine::image::{self, PullPolicy};
 use crate::engine::race::Work;
-use crate::engine::{Error, Result};
+use crate::engine::{Ctx, Error, Result};
 use crate::name::Reference;
 use crate::world::World;
 use serde_json::Value;
+use std::cell::RefCell;
+use std::rc::Rc;
 
 impl<W: World> App<'_, W> {
-    /// Builds a service's image; the flags of `compose build` come on top of what the file says.
-    pub(super) async fn build(&self, name: &str, quiet: bool, args: &Args) -> Result<()> {
-        let service = self.service(name)?;
-        let Some(build) = service.get("build") else { return Ok(()) };
-        let image = self.image_of(name)?;
+    /// Builds the images of some services, all in one; the flags of `compose build` come on top of what the file says.
+    pub(super) async fn build(&self, names: &[String], quiet: bool, args: &Args) -> Result<i32> {
+        if names.is_empty() {
+            return Ok(0);
+        }
         if self.board.dry {
-            let id: String = self.ctx.new_id().chars().take(40).collect();
-            self.event(&format!("{name} ==>"), &format!("==> writing image dryRun-{id}"), "").await;
-            self.event(&format!("{name} ==> ==>"), &format!("naming to {image}"), "").await;
-            self.event(name, "", "Built").await;
-            return Ok(());
+            for name in names {
+                let image = self.image_of(name)?;
+                let id: String = self.ctx.new_id().chars().take(40).collect();
+                self.event(&format!("{name} ==>"), &format!("==> writing image dryRun-{id}"), "").await;
+                self.event(&format!("{name} ==> ==>"), &format!("naming to {image}"), "").await;
+                self.event(name, "", "Built").await;
+            }
+            return Ok(0);
         }
-        let (words, beside) = self.build_words(name, build, &image, args).await?;
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
         self.board.phase("Building");
-        let result = Box::pin(docker(self, &words, !quiet)).await;
-        if let Some(path) = beside {
-            let _ = self.ctx.client.remove_file(&path).await;
+        let printed = if quiet { Printed::Kept(RefCell::default()) } else { Printed::Merged };
+        let (result, _) = Box::pin(self.baked(names, quiet, args, printed)).await;
+        let status = result?;
+        if status == 0 && !args.flag("check") {
+            // What the build printed is not drawn over.
+            self.board.phase("Building");
+            for name in names.iter().filter(|_| !quiet || args.flags.is_empty()) {
+                self.event(&self.image_of(name)?, "", "Built").await;
+            }
+            self.board.phase("Running");
         }
-        self.built(name, result).await
+        Ok(status)
     }
 
     /// The same for `watch`: what the build printed is given back.
     pub(super) async fn build_captured(&self, name: &str) -> (Result<()>, Vec<u8>) {
-        let words = async {
-            let build = self.service(name)?.get("build").cloned().unwrap_or_default();
-            self.build_words(name, &build, &self.image_of(name)?, &Args::default()).await
-        };
-        let (words, beside) = match words.await {
-            Ok(words) => words,
-            Err(error) => return (Err(error), Vec::new()),
-        };
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let (result, output) = Box::pin(docker_captured(self, &words)).await;
-        if let Some(path) = beside {
-            let _ = self.ctx.client.remove_file(&path).await;
-        }
-        (self.built(name, result).await, output)
+        let printed = Printed::Kept(RefCell::default());
+        let (result, told) = Box::pin(self.baked(&[name.to_string()], false, &Args::default(), printed)).await;
+        (result.map(drop), told)
     }
 
-    /// The words of the `docker build` that makes a service's image, and a file to remove afterwards.
-    async fn build_words(
-        &self,
-        name: &str,
-        build: &Value,
-        image: &str,
-        args: &Args,
-    ) -> Result<(Vec<String>, Option<String>)> {
-        let get = |key: &str| build.get(key).filter(|v| !v.is_null()).map(text);
-        let context = get("context").unwrap_or_else(|| ".".into());
-        let mut words: Vec<String> = vec!["build".into(), format!("--tag={image}")];
-        words.extend(texts(build.get("tags")).iter().map(|t| format!("--tag={t}")));
-        for (key, value) in [("project", self.project.name.as_str()), ("service", name), ("version", super::VERSION)] {
-            words.push(format!("--label={LABEL}.{key}={value}"));
-        }
-        let mut beside = None;
-        if let Some(inline) = get("dockerfile_inline") {
-            // The file stands beside the context for as long as the build takes.
-            let path = format!("{context}/.cutaway-inline.Dockerfile");
-            self.ctx.client.write_file(&path, inline.as_bytes(), 0o600).await?;
-            words.push(format!("--file={path}"));
-            beside = Some(path);
-        } else if let Some(file) = get("dockerfile") {
-            let file =
-                if file.starts_with('/') || context.contains("://") { file } else { format!("{context}/{file}") };
-            words.push(format!("--file={file}"));
-        }
-        for (key, flag) in [("target", "target"), ("network", "network"), ("shm_size", "shm-size")] {
-            words.extend(get(key).map(|v| format!("--{flag}={v}")));
-        }
-        for (key, flag) in [("args", "build-arg"), ("labels", "label"), ("additional_contexts", "build-context")] {
-            for (name, value) in build.get(key).and_then(Value::as_object).into_iter().flatten() {
-                if !value.is_null() {
-                    words.push(format!("--{flag}={name}={}", text(value)));
-                }
-            }
-        }
-        for host in texts(build.get("extra_hosts")) {
-            words.push(format!("--add-host={}", host.replacen('=', ":", 1)));
-        }
-        for key in ["cache_from", "cache_to", "platforms"] {
-            let flag = key.trim_end_matches('s').replace('_', "-");
-            words.extend(texts(build.get(key)).iter().map(|v| format!("--{flag}={v}")));
-        }
-        for secret in build.get("secrets").and_then(Value::as_array).into_iter().flatten() {
-            let source = secret.get("source").map(text).unwrap_or_default();
-            let id = secret.get("target").map_or_else(|| source.clone(), text);
-            let Some(definition) = self.project.secrets.get(&source) else { continue };
-            if let Some(file) = definition.get("file").map(text) {
-                words.push(format!("--secret=id={id},src={file}"));
-            } else if let Some(variable) = definition.get("environment").map(text) {
-                words.push(format!("--secret=id={id},env={variable}"));
-            }
-        }
-        words.extend(args.values("build-arg").iter().map(|a| format!("--build-arg={a}")));
-        for flag in ["no-cache", "pull"] {
-            let wanted = args.flag(flag) || get(&flag.replace('-', "_")).as_deref() == Some("true");
-            words.extend(wanted.then(|| format!("--{flag}")));
-        }
-        words.extend(args.flag("check").then(|| "--check".to_string()));
-        // An image whose name Compose has made up belongs to no registry.
-        let named = self.service(name)?.contains_key("image");
-        words.extend((args.flag("push") && named).then(|| "--push".to_string()));
-        words.push(context);
-        Ok((words, beside))
+    async fn baked(&self, names: &[String], quiet: bool, args: &Args, printed: Printed) -> (Result<i32>, Vec<u8>) {
+        let (definition, words) =
+            match self.bake(names, args).and_then(|d| Ok((d, self.bake_words(names, quiet, args)?))) {
+                Ok(both) => both,
+                Err(error) => return (Err(error), Vec::new()),
+            };
+        let call = match crate::cli::parse(&words) {
+            Ok(call) => call,
+            Err(usage) => return (Err(Error::Client(usage.text)), Vec::new()),
+        };
+        let input = RefCell::new(definition.into_bytes());
+        let client = Rc::new(Quiet { inner: self.ctx.client.clone(), input, printed });
+        let ctx = Ctx { watched: self.ctx.watched.clone(), client: client.clone() };
+        let result = Box::pin(bake_for_compose(&ctx, &call)).await;
+        (result, client.kept())
     }
 
-    async fn built(&self, name: &str, result: Result<i32>) -> Result<()> {
-        match result? {
-            0 => {
-                // What the build printed is not drawn over.
-                self.board.phase("Building");
-                self.event(&self.image_of(name)?, "", "Built").await;
-                self.board.phase("Running");
-                Ok(())
-            }
-            status => Err(Error::Status(status)),
+    /// The words of the `docker buildx bake` that builds these services.
+    fn bake_words(&self, names: &[String], quiet: bool, args: &Args) -> Result<Vec<String>> {
+        let ssh = args.value("ssh").filter(|ssh| !ssh.is_empty() && *ssh != "default" && !ssh.contains('='));
+        if let Some(wrong) = ssh {
+            return Err(Error::Client(format!("invalid ssh key {wrong:?}")));
         }
+        let progress = if quiet { "quiet" } else { self.board.for_builder() };
+        let mut words: Vec<String> = ["buildx", "bake", "--file=-"].map(str::to_string).to_vec();
+        words.push(format!("--progress={progress}"));
+        for name in with_contexts(&self.project, names.to_vec()) {
+            let Some(build) = self.service(&name)?.get("build") else { continue };
+            let context = build.get("context").map_or_else(|| ".".into(), text);
+            words.push(format!("--allow=fs.read={context}"));
+            let contexts = build.get("additional_contexts").and_then(Value::as_object).into_iter().flatten();
+            let local = contexts.map(|(_, v)| text(v)).filter(|v| !v.contains("://") && !v.starts_with("service:"));
+            words.extend(local.map(|path| format!("--allow=fs.read={path}")));
+            if build.get("privileged").is_some_and(|p| *p == Value::Bool(true)) {
+                words.push("--allow=security.insecure".into());
+            }
+        }
+        for flag in ["sbom", "provenance", "builder"] {
+            words.extend(args.value(flag).filter(|v| !v.is_empty()).map(|v| format!("--{flag}={v}")));
+        }
+        Ok(words)
     }
 
     /// Pulls a service's image.
@@ -157,22 +121,14 @@ impl<W: World> App<'_, W> {
 }
 
 pub(super) async fn build<W: World>(app: &App<'_, W>, args: &Args) -> Result<i32> {
-    let mut any = false;
-    let names = app.with_dependencies(&args.positionals, args.flag("with-dependencies"))?;
+    let mut names = app.with_dependencies(&args.positionals, args.flag("with-dependencies"))?;
     if args.flag("print") {
         app.ctx.print(app.bake(&names, args)?).await;
         return Ok(0);
     }
-    for name in names {
-        if app.service(&name)?.contains_key("build") {
-            any = true;
-            Box::pin(app.build(&name, args.flag("quiet"), args)).await?;
-        }
-    }
-    if !any {
-        app.ctx.warn("No services to build\n").await;
-    }
-    Ok(0)
+    names = with_contexts(&app.project, names);
+    names.retain(|name| app.service(name).is_ok_and(|s| s.contains_key("build")));
+    Box::pin(app.build(&names, args.flag("quiet"), args)).await
 }
 
 /// Why a service's image is not pulled.

@@ -189,14 +189,18 @@ impl<W: World> App<'_, W> {
             })
         });
         Box::pin(lanes(work.collect(), self.at_once)).await.into_iter().collect::<Result<()>>()?;
+        let mut wanted = Vec::new();
         for name in builds {
             let own = self.service(&name)?.get("pull_policy").map(text);
             let always = args.flag("build") || own.as_deref() == Some("build") || args.value("pull") == Some("build");
             if always || self.known_image(&self.image_of(&name)?)?.is_none() {
-                Box::pin(self.build(&name, args.flag("quiet-build"), &Args::default())).await?;
+                wanted.push(name);
             }
         }
-        Ok(())
+        match Box::pin(self.build(&wanted, args.flag("quiet-build"), &Args::default())).await? {
+            0 => Ok(()),
+            status => Err(Error::Status(status)),
+        }
     }
 
     /// Whether an image is older than `daily`, `weekly` or `every_…` allows.

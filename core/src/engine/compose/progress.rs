@@ -125,6 +125,16 @@ impl Board {
         self.mode.get() == Mode::Plain || !self.colours
     }
 
+    /// How the builder is to tell of what it does (`buildx bake --progress`).
+    pub fn for_builder(&self) -> &'static str {
+        match self.mode.get() {
+            Mode::Plain => "plain",
+            Mode::Quiet => "quiet",
+            Mode::Json => "rawjson",
+            Mode::Terminal | Mode::Mixed => "auto",
+        }
+    }
+
     /// From now on containers print, too, so that nothing above can be redrawn.
     pub fn mix(&self) {
         self.phase("Running");

@@ -24,6 +24,8 @@ pub(super) struct Quiet {
 /// What becomes of what would be printed.
 pub(super) enum Printed {
     Kept(RefCell<Vec<u8>>),
+    /// All of it goes to standard output.
+    Merged,
     /// Each line of standard output is printed in other words.
     Reworded(Box<dyn Fn(&str) -> String>),
     /// Everything else is as it is.
@@ -34,7 +36,7 @@ impl Quiet {
     pub fn kept(&self) -> Vec<u8> {
         match &self.printed {
             Printed::Kept(bytes) => bytes.take(),
-            Printed::Reworded(_) | Printed::Above(_) => Vec::new(),
+            Printed::Merged | Printed::Reworded(_) | Printed::Above(_) => Vec::new(),
         }
     }
 
@@ -47,6 +49,7 @@ impl Client for Quiet {
     fn write(&self, to: Stream, bytes: &[u8]) -> LocalFut<()> {
         match &self.printed {
             Printed::Kept(kept) => kept.borrow_mut().extend_from_slice(bytes),
+            Printed::Merged => return self.inner.write(Stream::Out, bytes),
             Printed::Reworded(words) if to == Stream::Out => {
                 let text: String = String::from_utf8_lossy(bytes).lines().map(words).collect();
                 return self.inner.write(to, text.as_bytes());
@@ -69,10 +72,13 @@ impl Client for Quiet {
         Box::pin(async { Ok(bytes) })
     }
     fn is_tty(&self, stream: Stream) -> bool {
-        self.is_whole() && self.inner.is_tty(stream)
+        match self.printed {
+            Printed::Merged => stream != Stream::In && self.inner.is_tty(Stream::Out),
+            _ => self.is_whole() && self.inner.is_tty(stream),
+        }
     }
     fn window_size(&self) -> Option<WindowSize> {
-        self.inner.window_size().filter(|_| self.is_whole())
+        self.inner.window_size().filter(|_| self.is_whole() || matches!(self.printed, Printed::Merged))
     }
     fn set_raw(&self, raw: bool) {
         if self.is_whole() {

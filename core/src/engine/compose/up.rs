@@ -176,9 +176,8 @@ pub(super) async fn before_watch<W: World>(app: &App<'_, W>, args: &Args) -> Res
         let service = &app.project.services[name.as_str()];
         service.contains_key("build") && service.contains_key("develop")
     };
-    for name in services.iter().filter(watched) {
-        Box::pin(app.build(name, args.flag("quiet"), &Args::default())).await?;
-    }
+    let built: Vec<String> = services.iter().filter(watched).cloned().collect();
+    Box::pin(app.build(&built, args.flag("quiet"), &Args::default())).await?;
     Box::pin(prepare(app, args, &Plan::default())).await?;
     Box::pin(app.start_services(&services, None, None)).await
 }

@@ -19,8 +19,32 @@ use crate::world::{Stream, World};
 use cutaway_userland::sorted::Map as BTreeMap;
 use serde_json::{Map, Value, json};
 
+/// Whose command it is that builds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asker {
+    Person,
+    /// It does not say what builds, and tells of a failure itself.
+    Compose,
+}
+
 /// Runs the command.
 pub async fn bake<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
+    bake_for(ctx, call, Asker::Person).await
+}
+
+/// Runs the command as a part of one of Compose's.
+///
+/// # Errors
+/// In the words that Compose has for them.
+pub async fn bake_for_compose<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
+    let retold = |error| match error {
+        Error::Client(text) if text.starts_with("ERROR: ") => Error::Client(format!("{}\n", &text["ERROR: ".len()..])),
+        other => other,
+    };
+    bake_for(ctx, call, Asker::Compose).await.map_err(retold)
+}
+
+async fn bake_for<W: World>(ctx: &Ctx<W>, call: &Invocation, asker: Asker) -> Result<i32> {
     let args = &call.args;
     if args.positionals.first().is_some_and(|word| is_remote(word)) {
         return Err(wrong("bake files at an address are not supported: clone the repository and bake there"));
@@ -37,7 +61,7 @@ pub async fn bake<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
         None => None,
     };
     let mode = mode(ctx, args.value("progress").unwrap_or("auto"))?;
-    let looks = args.flag("print") || list.is_some();
+    let looks = args.flag("print") || list.is_some() || asker == Asker::Compose;
     let board = if looks { Board::untitled(ctx, mode) } else { Board::new(ctx, mode) };
     let files = read::files(ctx, call, &board).await?;
     if files.is_empty() {
@@ -70,7 +94,7 @@ pub async fn bake<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Result<i32> {
         return Ok(0);
     }
     rights.ask(ctx, &plan, call).await?;
-    build(ctx, call, &plan, &board, asks).await
+    build(ctx, call, &plan, &board, asks, asker).await
 }
 
 /// An error of the command itself.
@@ -131,6 +155,7 @@ async fn build<W: World>(
     plan: &Plan,
     board: &Board<'_, W>,
     asks: (Option<Call>, bool, bool),
+    asker: Asker,
 ) -> Result<i32> {
     let mut options: BTreeMap<&str, Options> = BTreeMap::new();
     for (name, target) in &plan.targets {
@@ -165,11 +190,17 @@ async fn build<W: World>(
             },
         };
         board.finish().await;
+        if asker == Asker::Compose {
+            ctx.warn(board.failure_block()).await;
+            return Err(Error::Client(failure.text_in_compose(&lead)));
+        }
         ctx.warn(failure.text_after(&board, &lead)).await;
         return Err(Error::Status(failure.status()));
     }
     board.finish().await;
-    ctx.warn(board.warning_summary()).await;
+    if asker == Asker::Person {
+        ctx.warn(board.warning_summary()).await;
+    }
     if let Some(path) = call.args.value("metadata-file").filter(|path| !path.is_empty()) {
         let text = serde_json::to_string_pretty(&Value::Object(told)).unwrap_or_default();
         ctx.client.write_file(path, text.as_bytes(), 0o644).await?;

@@ -54,7 +54,11 @@ pub async fn files<W: World>(ctx: &Ctx<W>, call: &Invocation, board: &Board<'_, 
             },
         };
         let size = crate::view::units::short_size(bytes.len() as u64);
-        let sizes = if name == "-" || bytes.is_empty() { String::new() } else { format!(" {size} / {size}") };
+        let sizes = match name.as_str() {
+            _ if bytes.is_empty() => String::new(),
+            "-" => format!(" {size}"),
+            _ => format!(" {size} / {size}"),
+        };
         board.note(vertex, &format!("reading {told}{sizes}")).await;
         files.push(Rc::new(Source { name, text: String::from_utf8_lossy(&bytes).into_owned() }));
     }
