@@ -647,7 +647,96 @@ fn logs_go_on_with_those_that_come_later() {
 }
 
 #[test]
-fn a_restart_waits_for_what_restarts_with_it() {}
+fn a_restart_waits_for_what_restarts_with_it() {
+    let (out, status) = script(
+        "mkdir t && cd t && cat > compose.yaml <<'X'
+services:
+  db:
+    image: busybox
+    command: sh -c 'rm -f /ready; sleep 2; touch /ready; sleep 300'
+    stop_grace_period: 0s
+    healthcheck: {test: test -f /ready, interval: 1s, retries: 20}
+  web: {image: busybox, command: sleep 300, stop_grace_period: 0s, depends_on: {db: {condition: service_healthy, restart: true}}}
+  apart: {image: busybox, command: sleep 300, stop_grace_period: 0s, depends_on: {db: {condition: service_healthy}}}
+X
+docker compose up -d --quiet-pull 2>/dev/null; docker compose restart db 2>&1",
+    );
+    assert_eq!(status, 0, "{out}");
+    let mut rest = out.as_str();
+    for step in ["t-db-1  Started", "t-db-1  Waiting", "t-db-1  Healthy", "t-web-1  Restarting", "t-web-1  Started"] {
+        let at = rest.find(step).unwrap_or_else(|| panic!("{step:?} is missing, or too early, in\n{out}"));
+        rest = &rest[at + step.len()..];
+    }
+    assert!(!out.contains("apart"), "{out}");
+}
+
+#[test]
+fn images_go_by_who_built_them() {
+    let (out, _) = script(
+        "mkdir t && cd t
+         printf 'FROM busybox\\nENV A=1\\n' > Dockerfile
+         printf 'services:\\n  a: {build: ., image: mine:1}\\n  b: {image: alpine, command: sleep 99}\\n  c: {build: .}\\n' > compose.yaml
+         docker compose up -d --quiet-pull > /dev/null 2>&1
+         docker compose down -t 0 --rmi local 2>&1; docker images --format '{{.Repository}}:{{.Tag}}'
+         docker compose down --rmi some; echo status $?",
+    );
+    for part in ["Image mine:1  Removed", "Image t-c:latest  Removed", "alpine:latest", "invalid value for --rmi"] {
+        assert!(out.contains(part), "{part:?} is missing in\n{out}");
+    }
+    assert!(!out.contains("Image alpine"), "{out}");
+}
+
+#[test]
+fn files_beside_a_file_are_told_of_in_composes_words() {
+    let one = |rest: &str| format!("services: {{a: {{image: x, {rest}}}}}");
+    let cases = [
+        (one("extends: b"), "", "cannot extend service \"a\" in /root/t/compose.yaml: service \"b\" not found\n"),
+        (
+            one("extends: {file: o.yaml, service: b}"),
+            "services: {c: {image: x}}",
+            "cannot extend service \"a\" in /root/t/compose.yaml: service \"b\" not found in o.yaml\n",
+        ),
+        (
+            one("extends: {file: o.yaml, service: b}"),
+            "volumes: {c: }",
+            "cannot extend service \"a\" in /root/t/o.yaml: no services section\n",
+        ),
+        (one("extends: {file: no.yaml, service: b}"), "", "open /root/t/no.yaml: no such file or directory\n"),
+        (
+            "services: {a: {image: x, extends: b}, b: {image: y, extends: a}}".into(),
+            "",
+            "Circular reference:\n  a in /root/t/compose.yaml\n  extends b in /root/t/compose.yaml\n  extends a in /root/t/compose.yaml\n",
+        ),
+        (
+            one("extends: {file: o.yaml, service: c}"),
+            "services: {c: {image: y, extends: {file: compose.yaml, service: a}}}",
+            "Circular reference:\n  a in o.yaml\n  extends c in compose.yaml\n  extends a in o.yaml\n",
+        ),
+        (format!("include: o.yaml\n{}", one("tty: true")), "", "`include` must be a list, got o.yaml\n"),
+        (
+            format!("include: [{{path: o.yaml, env_file: no.env}}]\n{}", one("tty: true")),
+            "services: {b: {image: y}}",
+            "stat /root/t/no.env: no such file or directory\n",
+        ),
+        (
+            one("env_file: [{path: o.yaml, format: raw}]"),
+            "export A=1",
+            "failed to parse env_file /root/t/o.yaml: variable 'export A' contains whitespaces\n",
+        ),
+        (one("env_file: o.yaml"), "A B=1", "failed to read /root/t/o.yaml: line 1: key cannot contain a space\n"),
+        (
+            one("tty: \"yes\", init: On, read_only: \"true\", labels: {x: y}"),
+            "",
+            "level=warning msg=\"\\\"yes\\\" for boolean is not supported by YAML 1.2, please use `true`\"\n",
+        ),
+    ];
+    for (file, other, wanted) in cases {
+        let (out, _) = script(&format!(
+            "mkdir t && cd t && cat > compose.yaml <<'X'\n{file}\nX\ncat > o.yaml <<'X'\n{other}\nX\ndocker compose config 2>&1"
+        ));
+        assert!(out.contains(wanted), "{file}\n{out}");
+    }
+}
 
 #[test]
 fn images_are_built_all_in_one() {
