@@ -752,7 +752,7 @@ services:
 X
          docker compose build --build-arg WHO=you b 2>/dev/null
          echo run; docker compose run --rm -T b 2>/dev/null
-         docker compose build -q b; echo quiet $?; docker compose build --ssh foo b 2>&1
+         docker compose build -q b; echo quiet $?; docker compose build --ssh foo b 2>&1; docker compose build --builder no b 2>&1
          echo missing; docker compose build c 2>&1; echo failing; docker compose build d 2>/dev/null; docker compose build d 2>&1 >/dev/null; echo status $?",
     );
     let steps = [
@@ -760,7 +760,7 @@ X
         "[a internal] load build definition from Dockerfile",
         "RUN echo by you > /who",
         "run\nby you\n",
-        "quiet 0\ninvalid ssh key \"foo\"\n",
+        "quiet 0\ninvalid ssh key \"foo\"\nno builder \"no\" found\n\n",
         "missing\n#1 [internal] load local bake definitions",
         "unable to prepare context: path \"/root/t/no\" not found\n\n",
         "failing\n",

@@ -1,4 +1,4 @@
-//! `docker compose build --print`: the bake file that stands for a project's builds.
+//! The bake file that stands for a project's builds, which `docker compose build --print` shows.
 
 use super::App;
 use super::app::LABEL;

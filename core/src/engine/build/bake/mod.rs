@@ -41,6 +41,7 @@ pub async fn bake_for_compose<W: World>(ctx: &Ctx<W>, call: &Invocation) -> Resu
         Error::Client(text) if text.starts_with("ERROR: ") => Error::Client(format!("{}\n", &text["ERROR: ".len()..])),
         other => other,
     };
+    super::cache::check_builder(ctx, call).map_err(retold)?;
     bake_for(ctx, call, Asker::Compose).await.map_err(retold)
 }
 
