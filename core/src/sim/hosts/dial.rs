@@ -7,7 +7,7 @@ use crate::sim::kernel::{Machine, SimOs};
 use crate::sim::programs::{http, names};
 use cutaway_userland::Errno;
 use cutaway_userland::os::{Address, Os, SocketKind};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 /// Where a host's engine keeps its certificates.
@@ -115,9 +115,4 @@ fn told_by_ssh(target: &Target, path: &str, why: &str) -> Unreachable {
          status 255, make sure the URL is valid, and Docker 18.09 or later is installed on the remote host: \
          stderr={why}\n"
     ))
-}
-
-/// Whether somebody answers at an address.
-pub async fn answers(os: &SimOs, ip: IpAddr, port: u16) -> bool {
-    connect(os, SocketAddr::new(ip, port)).await.is_ok()
 }

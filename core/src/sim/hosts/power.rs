@@ -47,6 +47,11 @@ impl Station {
         Ok(free)
     }
 
+    /// Whether there is a network between the hosts yet.
+    pub(super) fn has_switch(&self) -> bool {
+        self.switch.borrow().is_some()
+    }
+
     /// Leads a cable from a machine to the switch that the hosts have between them.
     fn plug_in(&self, machine: &Machine, link: &str, address: Ipv4Addr) -> Result<(), Errno> {
         const BRIDGE: &str = "switch";
@@ -98,19 +103,37 @@ impl Host {
             let words: Vec<String> = words.split(' ').map(str::to_string).collect();
             machine.exec(pid, path, &words, &environment())?;
         }
+        self.start_containers().await;
+        Ok(())
+    }
+
+    /// Starts the containers that come back with their engine.
+    pub(super) async fn start_containers(&self) {
         let wanted = std::mem::take(&mut *self.wanted.borrow_mut());
         if !wanted.is_empty() {
             run_unseen(&self.world, &words("start", wanted)).await;
         }
-        Ok(())
     }
 
-    /// Ends the containers, by `signal` first, then every process. Which containers come back is up to their
-    /// restart policies.
+    /// Ends the containers, by `signal` first, then every process.
     pub(super) async fn switch_off(&self, signal: Signal) {
         if !self.running.get() {
             return;
         }
+        self.stop_containers(signal).await;
+        let machine = self.world.machine();
+        for process in machine.processes(Machine::INIT) {
+            if process.pid != Machine::INIT {
+                let _ = machine.kill(process.pid, Signal::KILL);
+            }
+        }
+        let _ = self.set_links(false);
+        self.running.set(false);
+    }
+
+    /// Ends the containers, as the end of their engine does. Which of them come back is up to their restart
+    /// policies.
+    pub(super) async fn stop_containers(&self, signal: Signal) {
         let all = self.world.list::<ContainerRecord>().unwrap_or_default();
         let runs = |c: &&ContainerRecord| c.state.status.is_running();
         let comes_back = |c: &ContainerRecord| match c.host.restart.name.as_str() {
@@ -124,14 +147,6 @@ impl Host {
             let command = if signal == Signal::KILL { "kill" } else { "stop" };
             run_unseen(&self.world, &words(command, running)).await;
         }
-        let machine = self.world.machine();
-        for process in machine.processes(Machine::INIT) {
-            if process.pid != Machine::INIT {
-                let _ = machine.kill(process.pid, Signal::KILL);
-            }
-        }
-        let _ = self.set_links(false);
-        self.running.set(false);
     }
 
     fn set_links(&self, up: bool) -> Result<(), Errno> {

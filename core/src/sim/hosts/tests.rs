@@ -142,14 +142,94 @@ fn machines_are_listed_shown_switched_and_removed() {
 }
 
 #[test]
+fn what_is_done_with_machines_is_told_as_the_real_program_does() {
+    let session = with_machine();
+    let ready = "Waiting for SSH to be available...\nDetecting the provisioner...\n";
+    let certified = "Copying certs to the local machine directory...\nCopying certs to the remote machine...\n\
+        Setting Docker configuration on the remote daemon...\n";
+    let booting = "(dev) Check network to re-create if needed...\n(dev) Waiting for an IP...\n";
+    let missing = "Docker machine \"x\" does not exist. Use \"docker-machine ls\" to list machines. Use \"docker-machine \
+        create\" to add a new one.\n";
+    let removing = "About to remove x\nWARNING: This action will delete both local reference and remote instance.\n";
+    let hint = "machines may have new IP addresses. You may need to re-run the `docker-machine env` command.\n";
+    let swarm = "\"dev\" is not a swarm master. The --swarm flag is intended for use with swarm masters\n";
+    for (script, expected) in [
+        ("docker-machine start dev; echo $?", "Starting \"dev\"...\nMachine \"dev\" is already running.\n1\n".to_string()),
+        ("docker-machine provision dev", format!("{ready}{certified}")),
+        (
+            "docker-machine regenerate-certs -f --client-certs dev",
+            format!("Regenerating TLS certificates\nRegenerating local certificates\n{ready}{certified}"),
+        ),
+        (
+            "echo | docker-machine regenerate-certs dev; echo $?; echo n | docker-machine regenerate-certs dev; echo $?",
+            "Regenerate TLS machine certs?  Warning: this is irreversible. (y/n): unexpected newline\n1\n\
+            Regenerate TLS machine certs?  Warning: this is irreversible. (y/n): 0\n"
+                .to_string(),
+        ),
+        (
+            "docker-machine upgrade dev",
+            format!(
+                "{ready}Upgrading docker...\nStopping machine to do the upgrade...\nUpgrading machine \"dev\"...\n\
+                Starting machine back up...\n{booting}Restarting docker...\n"
+            ),
+        ),
+        ("docker-machine restart dev", format!("Restarting \"dev\"...\n{booting}{ready}Restarted {hint}")),
+        ("docker-machine version dev; docker-machine version", "28.5.2\ndocker-machine version 0.16.2, build bd45ab13\n".into()),
+        ("docker-machine config --swarm dev", format!("Error running connection boilerplate: {swarm}")),
+        (
+            "no_proxy=a docker-machine env --shell tcsh --no-proxy dev | tail -3",
+            "setenv no_proxy \"a,192.168.99.100\";\n: Run this command to configure your shell: \n\
+            : eval `docker-machine env --shell tcsh --no-proxy dev`\n"
+                .into(),
+        ),
+        (
+            "docker-machine rm -f x; echo $?",
+            format!("{removing}Error removing host \"x\": {missing}Can't remove \"x\"\n0\n"),
+        ),
+        ("docker-machine inspect -f '{{.x' dev", "template parsing error: template: :1: unclosed action\n".into()),
+        (
+            "docker-machine inspect -f '{{prettyjson .HostOptions.EngineOptions}}' dev | head -2",
+            "{\n    \"ArbitraryFlags\": [],\n".into(),
+        ),
+        ("docker-machine ls -x | head -1; docker-machine ls -x >/dev/null; echo $?", "flag provided but not defined: -x\nIncorrect Usage.\nflag provided but not defined: -x\n0\n".into()),
+        (
+            "docker-machine help x; docker-machine create -d x y",
+            "docker-machine: 'x' is not a docker-machine command. See 'docker-machine --help'.\nDriver \"x\" not found. Do you \
+            have the plugin binary \"docker-machine-driver-x\" accessible in your PATH?\n"
+                .into(),
+        ),
+        (
+            "for n in 10 2; do docker-machine create -d none --engine-label n=$n --url tcp://192.168.99.100:2376 n$n >/dev/null; done
+            docker-machine ls --format '{{.Name}} {{.State}} {{.DockerVersion}}' --filter name=^n; docker-machine stop n2; echo $?",
+            "n2 Running v28.5.2\nn10 Running v28.5.2\nStopping \"n2\"...\nhosts without a driver cannot be stopped\n1\n".into(),
+        ),
+        (
+            "docker-machine ls -q --filter name=v$ --filter name=0 --filter state=running; docker-machine ls -q --filter label=n=2",
+            "dev\nn10\nn2\n".into(),
+        ),
+        (
+            "mkdir ~/.docker/machine/machines/x; docker-machine ls --format '{{.Name}} {{.DriverName}} {{.Error}}' --filter name=x",
+            "x not found open /root/.docker/machine/machines/x/config.json: no such file or directory\n".into(),
+        ),
+    ] {
+        assert_eq!(printed(&session, script), expected, "{script}");
+    }
+}
+
+#[test]
 fn files_are_copied_between_hosts() {
     let session = with_machine();
     let script = "mkdir -p site/sub; echo one > site/a; echo two > site/sub/b; cd site
         docker-machine scp a dev:; docker-machine scp -r . dev:/srv/site; docker-machine ssh dev 'cat a /srv/site/sub/b'
         docker-machine ssh dev 'echo back > /tmp/c'; docker-machine scp dev:/tmp/c .; cat c
-        docker-machine scp ../site dev:; docker-machine scp nope dev:; docker-machine scp a";
+        docker-machine scp ../site dev:; docker-machine scp nope dev:; docker-machine scp a >/dev/null
+        docker-machine scp -d a dev:; docker-machine scp x:a .; docker-machine mount dev:/srv";
     let expected = "one\ntwo\nback\nscp: /root/site/../site: not a regular file\nexit status 1\nscp: /root/site/nope: No such file or \
-        directory\nexit status 1\nError: Improper number of arguments. Please specify a source and a destination\n";
+        directory\nexit status 1\nImproper number of arguments\n\
+        You must have a copy of the rsync binary locally to use the --delta option\n\
+        Error loading host: Error loading host: Docker machine \"x\" does not exist. Use \"docker-machine ls\" to list \
+        machines. Use \"docker-machine create\" to add a new one.\n\
+        You must have a copy of the sshfs binary locally to use the mount feature\n";
     assert_eq!(printed(&session, script), expected);
     // What a container of the other host binds is there, not here.
     let text =
@@ -280,7 +360,7 @@ fn engines_that_can_not_be_reached() {
     // The engine's port is that of a process, which can end.
     let text = printed(
         &session,
-        &format!("docker-machine ssh dev pkill dockerd\n{AT_DEV}docker ps; docker version | tail -1"),
+        &format!("{AT_DEV}docker-machine ssh dev pkill dockerd\ndocker ps; docker version | tail -1"),
     );
     assert!(text.starts_with("Cannot connect to the Docker daemon at tcp://192.168.99.100:2376."), "{text}");
     assert!(text.contains("Context:           default\n"), "{text}");

@@ -20,6 +20,9 @@ pub struct Record {
     /// Of a machine that is only an address.
     pub url: String,
     pub user: String,
+    /// Where its ssh and its engine listen.
+    pub ssh_port: u16,
+    pub engine_port: u16,
     /// All of the file.
     pub value: Value,
 }
@@ -45,13 +48,26 @@ impl Run {
     }
 }
 
+impl Run {
+    /// A file's bytes, or why not, as Go tells it.
+    pub async fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        let bytes = io::read_file(&self.here.os, path).await;
+        bytes.map_err(|errno| format!("open {path}: {}", errno.text().to_lowercase()))
+    }
+}
+
 /// The names of all machines, sorted.
 pub fn names(run: &Run) -> Vec<String> {
     let found = run.here.os.read_dir(&format!("{}/machines", run.store)).unwrap_or_default();
     let mut names: Vec<String> = found.into_iter().map(|entry| entry.name).collect();
-    names.retain(|name| run.here.os.stat(&format!("{}/config.json", run.folder(name))).is_ok());
+    names.retain(|name| !name.starts_with('.') && run.here.os.read_dir(&run.folder(name)).is_ok());
     names.sort();
     names
+}
+
+/// Whether something is kept of a machine.
+pub fn exists(run: &Run, name: &str) -> bool {
+    !name.is_empty() && !name.contains('/') && !name.starts_with('.') && run.here.os.stat(&run.folder(name)).is_ok()
 }
 
 pub fn missing(name: &str) -> String {
@@ -63,12 +79,12 @@ pub fn missing(name: &str) -> String {
 
 /// A machine by its name.
 pub async fn read(run: &Run, name: &str) -> Result<Record, String> {
-    if name.is_empty() || name.contains('/') || name.starts_with('.') {
+    if !exists(run, name) {
         return Err(missing(name));
     }
-    let path = format!("{}/config.json", run.folder(name));
-    let bytes = io::read_file(&run.here.os, &path).await.map_err(|_| missing(name))?;
-    let value: Value = serde_json::from_slice(&bytes).map_err(|e| format!("Error loading host {name:?}: {e}"))?;
+    let bytes = run.read(&format!("{}/config.json", run.folder(name))).await?;
+    let value: Value = serde_json::from_slice(&bytes).map_err(|e| format!("Error getting migrated host: {e}"))?;
+    let port = |value: &Value, default| value.as_u64().and_then(|port| u16::try_from(port).ok()).unwrap_or(default);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
     Ok(Record {
         name: name.to_string(),
@@ -76,6 +92,8 @@ pub async fn read(run: &Run, name: &str) -> Result<Record, String> {
         ip: text(&value["Driver"]["IPAddress"]),
         url: text(&value["Driver"]["URL"]),
         user: text(&value["Driver"]["SSHUser"]),
+        ssh_port: port(&value["Driver"]["SSHPort"], 22),
+        engine_port: port(&value["Driver"]["EnginePort"], 2376),
         value,
     })
 }
@@ -83,16 +101,18 @@ pub async fn read(run: &Run, name: &str) -> Result<Record, String> {
 /// Stores a machine; `more` is what its driver adds.
 pub async fn write(run: &Run, record: &Record, more: &[(&str, Value)]) -> Result<(), String> {
     let folder = run.folder(&record.name);
+    let (flag, text, list) =
+        (|name| run.args.flag(name), |name| run.args.value(name), |name| run.args.values(name).to_vec());
     let mut driver = json!({
         "IPAddress": record.ip,
         "MachineName": record.name,
         "SSHUser": record.user,
-        "SSHPort": 22,
-        "SSHKeyPath": format!("{folder}/id_rsa"),
+        "SSHPort": record.ssh_port,
+        "SSHKeyPath": if record.driver == "virtualbox" { format!("{folder}/id_rsa") } else { String::new() },
         "StorePath": run.store,
         "SwarmMaster": false,
-        "SwarmHost": "tcp://0.0.0.0:3376",
-        "SwarmDiscovery": "",
+        "SwarmHost": if record.driver == "virtualbox" { text("swarm-host") } else { "" },
+        "SwarmDiscovery": if record.driver == "virtualbox" { text("swarm-discovery") } else { "" },
     });
     for (key, value) in more {
         driver[*key] = value.clone();
@@ -106,16 +126,49 @@ pub async fn write(run: &Run, record: &Record, more: &[(&str, Value)]) -> Result
             "Driver": "",
             "Memory": 0,
             "Disk": 0,
-            "EngineOptions": {"InstallURL": "https://get.docker.com", "StorageDriver": "overlay2", "TlsVerify": true},
-            "SwarmOptions": {"IsSwarm": false, "Master": false},
+            "EngineOptions": {
+                "ArbitraryFlags": list("engine-opt"),
+                "Dns": null,
+                "GraphDir": "",
+                "Env": list("engine-env"),
+                "Ipv6": false,
+                "InsecureRegistry": list("engine-insecure-registry"),
+                "Labels": list("engine-label"),
+                "LogLevel": "",
+                "StorageDriver": text("engine-storage-driver"),
+                "SelinuxEnabled": false,
+                "TlsVerify": true,
+                "RegistryMirror": list("engine-registry-mirror"),
+                "InstallURL": text("engine-install-url"),
+            },
+            "SwarmOptions": {
+                "IsSwarm": false,
+                "Address": text("swarm-addr"),
+                "Discovery": text("swarm-discovery"),
+                "Agent": false,
+                "Master": false,
+                "Host": text("swarm-host"),
+                "Image": text("swarm-image"),
+                "Strategy": text("swarm-strategy"),
+                "Heartbeat": 0,
+                "Overcommit": 0,
+                "ArbitraryFlags": list("swarm-opt"),
+                "ArbitraryJoinFlags": list("swarm-join-opt"),
+                "Env": null,
+                "IsExperimental": flag("swarm-experimental"),
+            },
             "AuthOptions": {
                 "CertDir": certs,
                 "CaCertPath": format!("{certs}/ca.pem"),
                 "CaPrivateKeyPath": format!("{certs}/ca-key.pem"),
-                "ClientKeyPath": format!("{certs}/key.pem"),
-                "ClientCertPath": format!("{certs}/cert.pem"),
+                "CaCertRemotePath": "",
                 "ServerCertPath": format!("{folder}/server.pem"),
                 "ServerKeyPath": format!("{folder}/server-key.pem"),
+                "ClientKeyPath": format!("{certs}/key.pem"),
+                "ServerCertRemotePath": "",
+                "ServerKeyRemotePath": "",
+                "ClientCertPath": format!("{certs}/cert.pem"),
+                "ServerCertSANs": list("tls-san"),
                 "StorePath": folder,
             }
         },
@@ -148,9 +201,7 @@ pub async fn authority(run: &Run, world: &SimWorld) -> Result<Vec<(&'static str,
     }
     let mut files = Vec::new();
     for name in PEMS {
-        let path = format!("{certs}/{name}");
-        let bytes = io::read_file(&run.here.os, &path).await;
-        files.push((name, bytes.map_err(|errno| format!("open {path}: {}", errno.text().to_lowercase()))?));
+        files.push((name, run.read(&format!("{certs}/{name}")).await?));
     }
     Ok(files)
 }

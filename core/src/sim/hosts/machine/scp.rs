@@ -1,7 +1,7 @@
 //! `docker-machine scp`: files from one host to another. `NAME:PATH` is on a machine, any other path on the
-//! host where it is typed.
+//! host where it is typed. And `mount`.
 
-use super::{Ending, Run, State, record};
+use super::{Ending, Run, record};
 use crate::sim::hosts::{HOME, dial};
 use crate::sim::kernel::{Machine, TreeEntry, TreeKind};
 use cutaway_userland::Errno;
@@ -24,23 +24,46 @@ async fn place(run: &Run, word: &str) -> Result<Place, String> {
         true => path.to_string(),
         false => format!("{folder}/{path}").trim_end_matches("/.").to_string(),
     };
-    let Some((name, path)) = word.split_once(':').filter(|(name, _)| !name.contains('/')) else {
-        let cwd = run.here.os.cwd().unwrap_or_else(|_| "/".into());
-        return Ok(Place { machine: run.here.host.world.machine().clone(), path: below(&cwd, word) });
+    let own = || run.here.host.world.machine().clone();
+    let cwd = run.here.os.cwd().unwrap_or_else(|_| "/".into());
+    let Some((name, path)) = word.split_once(':') else {
+        return Ok(Place { machine: own(), path: below(&cwd, word) });
     };
-    let name = name.rsplit('@').next().unwrap_or(name);
-    let record = record::read(run, name).await?;
-    if run.state(&record) != State::Running {
-        return Err(format!("Error: Cannot run SSH command: Host {name:?} is not running"));
+    let (user, name) = name.split_once('@').unwrap_or(("", name));
+    if name == "localhost" {
+        return Ok(Place { machine: own(), path: below(&cwd, path) });
     }
-    let host = dial::over_ssh(&run.here, &record.user, &record.ip, 22).await?;
+    let record = record::read(run, name).await;
+    let record = record.map_err(|why| format!("Error loading host: Error loading host: {why}"))?;
+    let user = if user.is_empty() { record.user.as_str() } else { user };
+    let host = dial::over_ssh(&run.here, user, &record.ip, record.ssh_port).await;
+    let host = host.map_err(|why| format!("{why}\nscp: Connection closed\nexit status 255"))?;
     Ok(Place { machine: host.world.machine().clone(), path: below(HOME, path) })
 }
 
+/// There is no program here that mounts another host's folder.
+pub async fn mount(run: &Run) -> Ending {
+    if !(1..=2).contains(&run.args.words.len()) {
+        run.say(run.help.trim_end()).await;
+        return Err(WRONG_NUMBER.into());
+    }
+    let (program, what) = match run.args.flag("unmount") {
+        true => ("fusermount", "unmount option"),
+        false => ("sshfs", "mount feature"),
+    };
+    Err(format!("You must have a copy of the {program} binary locally to use the {what}"))
+}
+
+const WRONG_NUMBER: &str = "Improper number of arguments";
+
 pub async fn scp(run: &Run) -> Ending {
     let [from, to] = run.args.words.as_slice() else {
-        return Err("Error: Improper number of arguments. Please specify a source and a destination".into());
+        run.say(run.help.trim_end()).await;
+        return Err(WRONG_NUMBER.into());
     };
+    if run.args.flag("delta") {
+        return Err("You must have a copy of the rsync binary locally to use the --delta option".into());
+    }
     let (from, to) = (place(run, from).await?, place(run, to).await?);
     let failed = |path: &str| {
         let path = path.to_string();

@@ -9,12 +9,12 @@ use cutaway_userland::os::{Fd, Os, TtyMode, WindowSize};
 use std::cell::RefCell;
 
 pub async fn ssh(run: &Run) -> Ending {
-    let (names, command) = run.args.words.split_at(run.args.words.len().min(1));
-    let record = run.only(names).await?;
-    if run.state(&record) != State::Running {
+    let command = run.args.words.get(1..).unwrap_or(&[]);
+    let record = run.target().await?;
+    if run.known_state(&record)? != State::Running {
         return Err(format!("Error: Cannot run SSH command: Host {:?} is not running", record.name));
     }
-    let host = dial::over_ssh(&run.here, &record.user, &record.ip, 22)
+    let host = dial::over_ssh(&run.here, &record.user, &record.ip, record.ssh_port)
         .await
         .map_err(|why| format!("{why}\nexit status 255"))?;
     let machine = host.world.machine().clone();
