@@ -74,6 +74,12 @@ fn gap(command: &str) -> Option<&'static str> {
         "buildx bake" => {
             "bake files are read here, not at addresses; targets are built one after another, each for one platform"
         }
+        "compose build" => {
+            "services are built one after another, each for one platform; `--sbom` and `--provenance` add nothing"
+        }
+        "compose config" => {
+            "`--no-interpolate` prints the model in canonical form, and refuses ports with variables in them"
+        }
         _ => return None,
     })
 }
