@@ -113,6 +113,8 @@ fn candidates(folder: &Path) -> Vec<Candidate> {
         let (cutaway, store) = (cutaway.clone(), store.clone());
         Box::new(move || {
             let mut command = Command::new(&cutaway);
+            // They are Docker's: where its engine listens is for it alone.
+            command.env_remove("DOCKER_HOST").env_remove("DOCKER_CONTEXT");
             command.env("CUTAWAY_ROOT", &store).args(words);
             command
         })
