@@ -5,23 +5,8 @@ use super::{Answer, Fail, Surroundings, text_of};
 use crate::container::spec::parse_duration;
 use crate::image::wire::from_rfc3339;
 use crate::view::units::rfc3339_seconds;
+use cutaway_userland::applets::clock::Civil;
 use std::time::Duration;
-
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-const DAYS: [&str; 7] = ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
 
 /// What a function of the table gives.
 pub fn call(name: &str, args: &[Value], around: &Surroundings) -> Answer {
@@ -43,13 +28,8 @@ pub fn call(name: &str, args: &[Value], around: &Surroundings) -> Answer {
 
 /// `formatdate`: runs of one letter are parts of the date, quoted text is itself.
 fn formatted(format: &str, at: Duration) -> Result<String, Fail> {
-    let whole = rfc3339_seconds(at);
-    let part = |from: usize, to: usize| whole.get(from..to).unwrap_or("0").to_string();
-    let short = |text: String| text.trim_start_matches('0').to_string();
-    let number = |text: &str| text.parse::<usize>().unwrap_or_default();
-    let (hour, day) = (number(&part(11, 13)), at.as_secs() / 86_400);
-    let twelve = if hour % 12 == 0 { 12 } else { hour % 12 };
-    let or_zero = |text: String| if text.is_empty() { "0".to_string() } else { text };
+    let date = Civil::from_seconds(at.as_secs() as i64);
+    let twelve = (date.hour + 11) % 12 + 1;
     let mut out = String::new();
     let mut rest = format;
     while let Some(first) = rest.chars().next() {
@@ -63,29 +43,27 @@ fn formatted(format: &str, at: Duration) -> Result<String, Fail> {
         }
         let length = rest.find(|c| c != first).unwrap_or(rest.len());
         let (word, after) = rest.split_at(length);
-        let month = MONTHS[(number(&part(5, 7)).max(1) - 1) % 12];
-        let weekday = DAYS[(day % 7) as usize];
         out.push_str(&match word {
-            "YYYY" => part(0, 4),
-            "YY" => part(2, 4),
-            "MMMM" => month.into(),
-            "MMM" => month[..3].into(),
-            "MM" => part(5, 7),
-            "M" => short(part(5, 7)),
-            "EEEE" => weekday.into(),
-            "EEE" => weekday[..3].into(),
-            "DD" => part(8, 10),
-            "D" => short(part(8, 10)),
-            "hh" => part(11, 13),
-            "h" => hour.to_string(),
+            "YYYY" => format!("{:04}", date.year),
+            "YY" => format!("{:02}", date.year % 100),
+            "MMMM" => date.month_name().into(),
+            "MMM" => date.month_name()[..3].into(),
+            "MM" => format!("{:02}", date.month),
+            "M" => date.month.to_string(),
+            "EEEE" => date.day_name().into(),
+            "EEE" => date.day_name()[..3].into(),
+            "DD" => format!("{:02}", date.day),
+            "D" => date.day.to_string(),
+            "hh" => format!("{:02}", date.hour),
+            "h" => date.hour.to_string(),
             "HH" => format!("{twelve:02}"),
             "H" => twelve.to_string(),
-            "AA" => if hour < 12 { "AM" } else { "PM" }.into(),
-            "aa" => if hour < 12 { "am" } else { "pm" }.into(),
-            "mm" => part(14, 16),
-            "m" => or_zero(short(part(14, 16))),
-            "ss" => part(17, 19),
-            "s" => or_zero(short(part(17, 19))),
+            "AA" => if date.hour < 12 { "AM" } else { "PM" }.into(),
+            "aa" => if date.hour < 12 { "am" } else { "pm" }.into(),
+            "mm" => format!("{:02}", date.minute),
+            "m" => date.minute.to_string(),
+            "ss" => format!("{:02}", date.second),
+            "s" => date.second.to_string(),
             "ZZZZZ" => "+00:00".into(),
             "ZZZZ" => "+0000".into(),
             "ZZZ" => "UTC".into(),
@@ -98,4 +76,24 @@ fn formatted(format: &str, at: Duration) -> Result<String, Fail> {
         rest = after;
     }
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_in_parts() {
+        let at = from_rfc3339("2024-02-09T00:05:07Z").expect("a time");
+        for (format, said) in [
+            ("YYYY-MM-DD hh:mm:ss", "2024-02-09 00:05:07"),
+            ("EEEE, D MMMM YY", "Friday, 9 February 24"),
+            ("EEE MMM M h:m:s", "Fri Feb 2 0:5:7"),
+            ("HH AA, H aa 'o''clock' Z", "12 AM, 12 am oclock Z"),
+        ] {
+            let made = formatted(format, at).unwrap_or_else(|_| panic!("{format} is a format"));
+            assert_eq!(made, said, "{format}");
+        }
+        assert!(formatted("'open", at).is_err() && formatted("Q", at).is_err());
+    }
 }

@@ -14,7 +14,7 @@ mod archive;
 mod awk;
 mod basics;
 mod bytes;
-mod clock;
+pub mod clock;
 mod columns;
 mod copy;
 mod diff;
