@@ -79,8 +79,8 @@ async fn snapshot<W: World>(
     }))
 }
 
-/// What stands for an image whose record is gone.
-fn empty_image<W: World>(ctx: &Ctx<W>) -> ImageRecord {
+/// What stands for an image whose record is gone, or that is only looked at and not built.
+pub fn empty_image<W: World>(ctx: &Ctx<W>) -> ImageRecord {
     let platform = crate::image::wire::Platform::normal("linux", &ctx.world().host().architecture, "");
     ImageRecord {
         id: Digest::of(b""),

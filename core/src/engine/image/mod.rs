@@ -25,7 +25,7 @@ mod store;
 mod tag;
 mod tree;
 
-pub use commit::commit;
+pub use commit::{commit, empty_image};
 pub use create::create_image;
 pub use credential::read_all_bytes;
 pub use ensure::{PullPolicy, ensure, ensure_quietly};

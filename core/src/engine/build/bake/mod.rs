@@ -13,6 +13,7 @@ use super::options::{Call, Options};
 use super::{call as question, export, solve};
 use crate::bake::{List, Plan, pretty};
 use crate::cli::Invocation;
+use crate::engine::image::empty_image;
 use crate::engine::{Ctx, Error, Result};
 use crate::image::ImageRecord;
 use crate::world::{Stream, World};
@@ -175,7 +176,7 @@ async fn build<W: World>(
             Some(asked) => match question::answer(ctx, options, asked, &board).await {
                 Ok(question::Answer { text, error, status }) => {
                     let error = error.map_or_else(String::new, |error| format!("error: {error}\n"));
-                    inputs.insert(format!("target:{name}"), words::unbuilt(ctx));
+                    inputs.insert(format!("target:{name}"), empty_image(ctx));
                     answers.push((name, text + &error, if asks.2 { 0 } else { status }));
                     continue;
                 }

@@ -7,8 +7,6 @@ use crate::cli::{Args, Invocation};
 use crate::compose::clean_path;
 use crate::engine::{Ctx, Error, Result};
 use crate::image::wire::Platform;
-use crate::image::{ImageConfig, ImageRecord};
-use crate::name::Digest;
 use crate::world::World;
 
 /// Finishes what `--print` shows: contexts are written plainly, and what builds need of files is there.
@@ -124,25 +122,6 @@ pub fn options<W: World>(ctx: &Ctx<W>, call: &Invocation, target: &Target) -> Re
     options.inline = target.text("dockerfile-inline").map(str::to_string);
     options.classic = false;
     Ok(options)
-}
-
-/// What stands for a target that is looked at and not built.
-pub fn unbuilt<W: World>(ctx: &Ctx<W>) -> ImageRecord {
-    let platform = Platform::normal("linux", &ctx.world().host().architecture, "");
-    ImageRecord {
-        id: Digest::of(b""),
-        created: None,
-        author: String::new(),
-        architecture: platform.architecture,
-        os: platform.os,
-        variant: platform.variant,
-        config: ImageConfig::default(),
-        layers: Vec::new(),
-        history: Vec::new(),
-        parent: None,
-        comment: String::new(),
-        last_tagged: None,
-    }
 }
 
 /// An error of a build's options, as bake tells it.
