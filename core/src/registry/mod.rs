@@ -77,6 +77,22 @@ impl Response {
     pub fn header(&self, name: &str) -> Option<&str> {
         find(&self.headers, name)
     }
+
+    /// The status with its words, as Go's clients print it: `502 Bad Gateway`. Source: RFC 9110, section 15.
+    pub fn status_line(&self) -> String {
+        let words = match self.status {
+            400 => " Bad Request",
+            403 => " Forbidden",
+            405 => " Method Not Allowed",
+            429 => " Too Many Requests",
+            500 => " Internal Server Error",
+            502 => " Bad Gateway",
+            503 => " Service Unavailable",
+            504 => " Gateway Timeout",
+            _ => "",
+        };
+        format!("{}{words}", self.status)
+    }
 }
 
 fn find<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {

@@ -60,18 +60,8 @@ pub async fn ask<W: World>(remote: &Remote<'_, W>, why: &str, request: Request) 
 
 /// What an answer says that was not hoped for.
 pub fn unexpected(request: &Request, response: &Response) -> Error {
-    let reason = match response.status {
-        400 => "Bad Request",
-        403 => "Forbidden",
-        405 => "Method Not Allowed",
-        429 => "Too Many Requests",
-        500 => "Internal Server Error",
-        502 => "Bad Gateway",
-        503 => "Service Unavailable",
-        _ => "",
-    };
-    let status = format!("{} {reason}", response.status);
-    failed(format!("unexpected status from {} request to {}: {}", request.method, request.url(), status.trim_end()))
+    let status = response.status_line();
+    failed(format!("unexpected status from {} request to {}: {status}", request.method, request.url()))
 }
 
 /// What a name stands for in its registry: a descriptor with media type, digest and size.

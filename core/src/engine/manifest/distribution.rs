@@ -24,14 +24,7 @@ fn told(text: String) -> Refused {
 /// A refusal in words, and whether it only means that there is nothing.
 pub(super) fn refusal(response: &Response) -> (String, bool) {
     if !(400..500).contains(&response.status) {
-        let reason = match response.status {
-            500 => " Internal Server Error",
-            502 => " Bad Gateway",
-            503 => " Service Unavailable",
-            504 => " Gateway Timeout",
-            _ => "",
-        };
-        return (format!("received unexpected HTTP status: {}{reason}", response.status), false);
+        return (format!("received unexpected HTTP status: {}", response.status_line()), false);
     }
     let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
     let mut all: Vec<(String, String)> = Vec::new();
