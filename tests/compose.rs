@@ -10,21 +10,9 @@ fn config(folder: &str) -> Result<Value, String> {
     let mut contents = compose::Contents::new();
     loop {
         let request = Request {
-            files: vec![format!("{folder}/compose.yaml")],
-            directory: folder.to_string(),
             name: Some("demo".into()),
-            profiles: Vec::new(),
-            named: Vec::new(),
-            env_files: Vec::new(),
-            dotenv: vec![format!("{folder}/.env")],
-            env: &|_| None,
-            contents: &contents,
-            interpolate: true,
             resolve_paths: false,
-            consistent: true,
-            normalize: true,
-            resolve_environment: true,
-            all_resources: false,
+            ..Request::whole(vec![format!("{folder}/compose.yaml")], folder, &|_| None, &contents)
         };
         match compose::load(&request) {
             Ok(project) => return Ok(serde_json::from_str(&compose::json(&project)).expect("it is JSON")),
@@ -454,23 +442,7 @@ fn fault(service: &str) -> String {
         ("/p/compose.yaml".to_string(), Some(text.into_bytes())),
         ("/p/.env".to_string(), None),
     ]);
-    let request = Request {
-        files: vec!["/p/compose.yaml".into()],
-        directory: "/p".into(),
-        name: None,
-        profiles: Vec::new(),
-        named: Vec::new(),
-        env_files: Vec::new(),
-        dotenv: vec!["/p/.env".into()],
-        env: &|_| None,
-        contents: &contents,
-        interpolate: true,
-        resolve_paths: true,
-        consistent: true,
-        normalize: true,
-        resolve_environment: true,
-        all_resources: false,
-    };
+    let request = Request::whole(vec!["/p/compose.yaml".into()], "/p", &|_| None, &contents);
     match compose::load(&request) {
         Ok(project) => compose::unique_names(&project).err().unwrap_or_default(),
         Err(LoadError::Invalid(text)) => text,

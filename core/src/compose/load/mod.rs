@@ -43,6 +43,34 @@ pub struct Request<'a> {
     pub all_resources: bool,
 }
 
+impl<'a> Request<'a> {
+    /// Some files of a folder, with all that Compose does where nothing else is asked of it.
+    pub fn whole(
+        files: Vec<String>,
+        directory: &str,
+        env: &'a dyn Fn(&str) -> Option<String>,
+        contents: &'a Contents,
+    ) -> Request<'a> {
+        Request {
+            files,
+            directory: directory.to_string(),
+            name: None,
+            profiles: Vec::new(),
+            named: Vec::new(),
+            env_files: Vec::new(),
+            dotenv: vec![format!("{directory}/.env")],
+            env,
+            contents,
+            interpolate: true,
+            resolve_paths: true,
+            consistent: true,
+            normalize: true,
+            resolve_environment: true,
+            all_resources: false,
+        }
+    }
+}
+
 /// Why there is no project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoadError {

@@ -10,22 +10,11 @@ fn loaded(files: &[(&str, &str)], count: usize, profiles: &[&str]) -> Result<Pro
         contents.insert((*path).to_string(), Some(text.as_bytes().to_vec()));
     }
     loop {
+        let asked = files[..count].iter().map(|(path, _)| (*path).to_string()).collect();
+        let env = |name: &str| (name == "HOME").then(|| "/root".to_string());
         let request = Request {
-            files: files[..count].iter().map(|(path, _)| (*path).to_string()).collect(),
-            directory: "/p".into(),
-            name: None,
             profiles: profiles.iter().map(|p| (*p).to_string()).collect(),
-            named: Vec::new(),
-            env_files: Vec::new(),
-            dotenv: vec!["/p/.env".into()],
-            env: &|name| (name == "HOME").then(|| "/root".to_string()),
-            contents: &contents,
-            interpolate: true,
-            resolve_paths: true,
-            consistent: true,
-            normalize: true,
-            resolve_environment: true,
-            all_resources: false,
+            ..Request::whole(asked, "/p", &env, &contents)
         };
         match load(&request) {
             Ok(project) => return Ok(project),
