@@ -10,7 +10,8 @@ const TARGET: &str = "x86_64-unknown-linux-musl";
 
 fn main() {
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets OUT_DIR"));
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("native is in the workspace").to_path_buf();
+    let native = env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
+    let workspace = Path::new(&native).parent().expect("native is in the workspace").to_path_buf();
     for part in ["src", "Cargo.toml"] {
         println!("cargo::rerun-if-changed={}", workspace.join("core/userland").join(part).display());
     }
